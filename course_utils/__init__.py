@@ -1,0 +1,5 @@
+"""The course's utility package: ``import course_utils as cu``."""
+
+from course_utils.seeding import generator, seeds
+
+__all__ = ["generator", "seeds"]
