@@ -1,0 +1,77 @@
+# Impediments to Learning. `make help` lists what there is.
+
+PYTHON ?= python3
+OFFSETS ?= 10
+PORT ?= 8000
+CH ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/made-for
+SITE := _build/html
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help book test site serve preview run robust lock system chromium diff-driver clean
+
+# The environment is stale when this folder was moved or its Python is gone.
+ifneq ($(wildcard $(STAMP)),)
+$(shell grep -qxF "$(CURDIR)" $(STAMP) && $(BIN)/python -c "" 2>/dev/null || rm -f $(STAMP))
+endif
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+book: site ## build the site from the executed chapters
+	@echo "The site is built. Open $(CURDIR)/$(SITE)/index.html, or run: make serve"
+
+test: site chromium ## check everything: code, types, chapters, site
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+site: $(STAMP)
+	@$(BIN)/python -m jupyter_book build . -W --keep-going --quiet || { rm -rf _build/.doctrees $(SITE)/.buildinfo; exit 1; }
+	@$(BIN)/python tools/check_site.py
+
+serve: $(STAMP) ## serve the built site on 127.0.0.1 (PORT=8000)
+	@test -f $(SITE)/index.html || { echo "There is no site yet. Run: make book"; exit 1; }
+	@echo "http://127.0.0.1:$(PORT)/  (Ctrl-C stops it)"
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(SITE)
+
+preview: book serve ## build the site and serve it
+
+run: $(STAMP) ## execute all chapters in place, or one: CH=02
+	@$(BIN)/python -m tools.run $(CH)
+
+robust: $(STAMP) ## test every claim under fresh seeds (OFFSETS=10)
+	@$(BIN)/python -m tools.robust --offsets $(OFFSETS) $(CH)
+
+lock: $(STAMP) ## pin anew all that pyproject.toml asks for, in requirements.txt
+	$(BIN)/python -m tools.lock
+
+system: ## install Chromium for the browser tests (Debian; needs root)
+	apt-get update -qq
+	apt-get install -y -qq --no-install-recommends chromium chromium-driver
+
+# Never fails: without Chromium the browser tests are skipped, and say so.
+chromium:
+	@command -v chromedriver >/dev/null \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && $(MAKE) system; } \
+	|| echo "There is no Chromium here: the browser tests will be skipped. To have it: sudo make system"
+
+diff-driver: ## let git show changes in chapters as text, without outputs
+	git config diff.jupytext.textconv "$(CURDIR)/$(BIN)/python -m jupytext --quiet --to md --output -"
+	git config diff.jupytext.cachetextconv true
+
+clean: ## remove the built site and caches (the environment stays)
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	|| { echo "The course needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is not one: name one, as in make PYTHON=python3.12 book"; exit 1; }
+	@echo "Making the environment in $(VENV): about three minutes, once."
+	@$(BIN)/python -c "" 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@printf '%s\n' "$(CURDIR)" > $@

@@ -1,0 +1,72 @@
+"""How nbval compares a chapter's stored outputs with fresh ones.
+
+Text, whole numbers and the sequence of outputs must be the same. Numbers with a point or
+an exponent may differ by 1 %, as they do between processors. Embedded pictures are not
+compared, nor is what libraries write to stderr. (nbval sees hooks in this file only if it
+lies at the root: those in tests/ do not reach book/.)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from typing import Any
+
+from tools.run import KERNEL_ENVIRONMENT
+
+RELATIVE = 1e-2
+ABSOLUTE = 1e-12  # rounding errors of sums that are zero
+
+FLOAT = re.compile(r" *[-+−]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?")
+BASE64 = re.compile(r"[A-Za-z0-9+/]{100,}={0,2}")
+
+# Chapters are executed here exactly as `make run` executes them.
+os.environ.update(KERNEL_ENVIRONMENT)
+
+
+class Tolerant(str):
+    """A text that equals another if only its floats differ, and those by little."""
+
+    def parts(self) -> tuple[str, list[float]]:
+        """The text with its floats masked, and the floats."""
+        text = BASE64.sub("<base64>", self)
+        floats = [float(found.strip().replace("−", "-")) for found in FLOAT.findall(text)]
+        return FLOAT.sub("<float>", text), floats
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, str):
+            return NotImplemented
+        (text, floats), (other_text, other_floats) = self.parts(), Tolerant(other).parts()
+        return text == other_text and all(
+            math.isclose(a, b, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+            for a, b in zip(floats, other_floats, strict=True)
+        )
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = str.__hash__
+
+
+def tolerant(value: Any) -> Any:
+    """What nbval compares instead of an output: JSON as text, text with tolerance."""
+    if isinstance(value, dict | list):
+        value = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return Tolerant(value) if isinstance(value, str) else value
+
+
+def pytest_collectstart(collector: Any) -> None:
+    """Leave stderr out of the comparison; an error is still an error."""
+    if hasattr(collector, "skip_compare"):
+        collector.skip_compare += ("stderr",)
+
+
+def pytest_itemcollected(item: Any) -> None:
+    """Compare a chapter's cell with tolerance, and report it by its id."""
+    if hasattr(item, "cell") and hasattr(item, "sanitize"):
+        exact = item.sanitize
+        item.sanitize = lambda value: tolerant(exact(value))
+        name = f"{item.path.name}#{item.cell.id}"
+        item.reportinfo = lambda: (item.path, 0, name)

@@ -1,0 +1,52 @@
+"""What a chapter is, as a file: where chapters lie, their setup cell, the metadata they keep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+BOOK = ROOT / "book"
+CHAPTER_NAME = "[0-9][0-9]_*.ipynb"
+
+NOTEBOOK_METADATA: dict[str, Any] = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+# What a cell may keep in its metadata; editors and kernels leave more.
+CELL_METADATA = ("tags", "cellView", "jupyter", "slideshow")
+
+SETUP_ID = "set-up"
+SETUP_METADATA: dict[str, Any] = {
+    "cellView": "form",
+    "jupyter": {"source_hidden": True},
+    "tags": ["hide-cell", "nbval-ignore-output"],
+}
+
+CLAIM_MIME = "application/vnd.course.claim+json"
+CHECK_MIME = "application/vnd.course.check+json"
+
+
+def setup_source() -> str:
+    """The setup cell of every chapter: the text of tools/setup_cell.py."""
+    return (ROOT / "tools" / "setup_cell.py").read_text(encoding="utf-8").rstrip("\n")
+
+
+def find(chapters: Sequence[str] = (), book: Path = BOOK) -> list[Path]:
+    """The chapters asked for, by number (``02``) or by path; all of them if none is named.
+
+    Raises:
+        SystemExit: if there is no such chapter.
+    """
+    if not chapters:
+        return sorted(book.glob(CHAPTER_NAME))
+    found = []
+    for chapter in chapters:
+        number = f"{int(chapter):02d}" if chapter.isdigit() else chapter
+        matches = sorted(book.glob(f"{number}_*.ipynb")) if chapter.isdigit() else [Path(chapter)]
+        if len(matches) != 1 or not matches[0].is_file():
+            raise SystemExit(f"There is no chapter {chapter!r} in {book.name}/.")
+        found.append(matches[0].resolve())
+    return found
