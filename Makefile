@@ -31,7 +31,7 @@ test: site chromium ## check everything: code, types, chapters, site
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 site: $(STAMP)
-	@$(BIN)/python -m jupyter_book build . -W --keep-going --quiet || { rm -rf _build/.doctrees $(SITE)/.buildinfo; exit 1; }
+	@$(BIN)/jupyter-book build . -W --keep-going --quiet || { rm -rf _build/.doctrees $(SITE)/.buildinfo; exit 1; }
 	@$(BIN)/python tools/check_site.py
 
 serve: $(STAMP) ## serve the built site on 127.0.0.1 (PORT=8000)
@@ -61,7 +61,7 @@ chromium:
 	|| echo "There is no Chromium here: the browser tests will be skipped. To have it: sudo make system"
 
 diff-driver: ## let git show changes in chapters as text, without outputs
-	git config diff.jupytext.textconv "$(CURDIR)/$(BIN)/python -m jupytext --quiet --to md --output -"
+	git config diff.jupytext.textconv "$(CURDIR)/$(BIN)/jupytext --quiet --to md --output -"
 	git config diff.jupytext.cachetextconv true
 
 clean: ## remove the built site and caches (the environment stays)
@@ -71,7 +71,7 @@ $(STAMP): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	|| { echo "The course needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is not one: name one, as in make PYTHON=python3.12 book"; exit 1; }
 	@echo "Making the environment in $(VENV): about three minutes, once."
-	@$(BIN)/python -c "" 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@test -f $@ || $(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@printf '%s\n' "$(CURDIR)" > $@
