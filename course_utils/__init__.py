@@ -1,5 +1,73 @@
-"""The course's utility package: ``import course_utils as cu``."""
+"""The course's utility package: ``import course_utils as cu``.
 
+Modules are floors, and imports point down only. Ground: ``seeding``, ``data``,
+``activations``, ``theory``. Middle: ``networks``, ``training``, ``descent``,
+``gradients``, ``validity``. Top: ``notebook``, ``plots``, ``show``, ``explorer``,
+``claims``, ``bets``, ``checks``, ``exercises``.
+"""
+
+from course_utils import plots, theory
+from course_utils.activations import Activation, activation, centred, gaussian_moments, scaled
+from course_utils.bets import break_it, brier_score, load_bets
+from course_utils.claims import claim
+from course_utils.data import digits, inputs_with_mean
+from course_utils.descent import (
+    eigenvalues,
+    gradient_descent,
+    one_example_at_a_time,
+    path_ratio,
+    second_moment,
+    until,
+)
+from course_utils.exercises import check
+from course_utils.explorer import control, explore
+from course_utils.gradients import mean_over_spread, one_sign, unit_gradients, unit_updates
+from course_utils.networks import MLP
+from course_utils.notebook import COLOURS, start
 from course_utils.seeding import generator, seeds
+from course_utils.show import show
+from course_utils.training import accuracy, cross_entropy, fit, steps_to_loss
+from course_utils.validity import counterexamples, survives, the_map, validity_map
 
-__all__ = ["generator", "seeds"]
+__all__ = [
+    "COLOURS",
+    "MLP",
+    "Activation",
+    "accuracy",
+    "activation",
+    "break_it",
+    "brier_score",
+    "centred",
+    "check",
+    "claim",
+    "control",
+    "counterexamples",
+    "cross_entropy",
+    "digits",
+    "eigenvalues",
+    "explore",
+    "fit",
+    "gaussian_moments",
+    "generator",
+    "gradient_descent",
+    "inputs_with_mean",
+    "load_bets",
+    "mean_over_spread",
+    "one_example_at_a_time",
+    "one_sign",
+    "path_ratio",
+    "plots",
+    "scaled",
+    "second_moment",
+    "seeds",
+    "show",
+    "start",
+    "steps_to_loss",
+    "survives",
+    "the_map",
+    "theory",
+    "unit_gradients",
+    "unit_updates",
+    "until",
+    "validity_map",
+]

@@ -156,7 +156,7 @@ class _Stage:
         _check_update(self.update, start)
         self.scale(SCALES[0])
         self.say(start)
-        self.canvas.draw()
+        self.figure.draw_without_rendering()
         # The layout is found once: axes that jump between states hide what
         # moves, and finding it again doubles the time of a frame.
         self.figure.set_layout_engine("none")

@@ -1,0 +1,75 @@
+"""Checks for the exercises: they lead with a hint and never tell the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from IPython.display import display
+
+from course_utils.checks import zero_centring
+from course_utils.checks.common import NotAttempted
+
+CHECK_MIME = "application/vnd.course.check+json"
+Check = Callable[[Any], str | None]
+CHECKS: dict[str, Check] = {**zero_centring.CHECKS}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a check found: a hint is empty when the exercise is passed or untouched."""
+
+    id: str
+    attempted: bool
+    passed: bool
+    hint: str = ""
+
+
+def judge(id: str, answer: Any) -> Result:
+    """Hold an answer against its exercise, without showing anything.
+
+    A check that raises counts as attempted and not passed, with the error as the hint.
+
+    Raises:
+        ValueError: if there is no such exercise.
+
+    Example:
+        >>> judge("ch02-ex2", ...).attempted
+        False
+    """
+    if id not in CHECKS:
+        raise ValueError(f"no exercise {id!r}; there are {', '.join(CHECKS)}")
+    try:
+        if answer is None or answer is ...:
+            raise NotAttempted
+        hint = CHECKS[id](answer)
+    except NotAttempted:
+        return Result(id, attempted=False, passed=False)
+    except Exception as error:  # whatever a learner's code raises
+        return Result(id, True, False, f"your code raised {type(error).__name__}: {error}")
+    return Result(id, attempted=True, passed=hint is None, hint=hint or "")
+
+
+def check(id: str, answer: Any) -> None:
+    """Check your answer to an exercise and say what came of it.
+
+    Args:
+        id: the exercise, ``chNN-exN``.
+        answer: your function or value.
+
+    Raises:
+        ValueError: if there is no such exercise.
+
+    Example:
+        >>> check("ch02-ex2", ...)  # doctest: +SKIP
+    """
+    result = judge(id, answer)
+    if result.passed:
+        text = f"{id}: passed."
+    elif result.attempted:
+        text = f"{id}: not yet. Hint: {result.hint}"
+    else:
+        text = f"{id}: not attempted yet."
+    record = {"id": id, "attempted": result.attempted, "passed": result.passed}
+    display({CHECK_MIME: record, "text/plain": text}, raw=True)

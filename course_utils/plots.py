@@ -1,0 +1,226 @@
+"""Figures as pure functions of tables: they take axes or make them, and return them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from course_utils.notebook import COLOURS
+from course_utils.validity import ValidityMap
+
+
+def _axes(ax: Axes | None) -> Axes:
+    return plt.subplots()[1] if ax is None else ax
+
+
+def need_columns(table: pd.DataFrame, *columns: str) -> None:
+    """Raise a clear error if a table lacks a column or has no rows.
+
+    Raises:
+        ValueError: naming what is missing and what there is.
+
+    Example:
+        >>> need_columns(pd.DataFrame({"x": [1]}), "x")
+    """
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise ValueError(f"the table needs the column(s) {missing}, it has {list(table)}")
+    if table.empty:
+        raise ValueError("the table has no rows")
+
+
+def predicted_and_measured(
+    table: pd.DataFrame, x: str, *, ax: Axes | None = None, label: str = "", colour: str = "blue"
+) -> Axes:
+    """Predicted curve and measured points with their spread, on the same axes.
+
+    Args:
+        table: columns ``x``, ``predicted``, ``measured``, ``spread`` (standard deviation
+            over seeds); a missing prediction (NaN) is left out.
+        x: the column for the horizontal axis.
+        ax: where to draw; a new figure without it.
+        label: what the points are, for the legend.
+        colour: a name from ``notebook.COLOURS``.
+
+    Raises:
+        ValueError: if a column is missing or there are no rows.
+
+    Example:
+        >>> t = pd.DataFrame({"n": [1, 2], "predicted": 1, "measured": 1, "spread": 0})
+        >>> len(predicted_and_measured(t, "n").lines) > 0
+        True
+    """
+    need_columns(table, x, "predicted", "measured", "spread")
+    ax = _axes(ax)
+    ax.plot(table[x], table["predicted"], color=COLOURS[colour], zorder=1)
+    ax.errorbar(
+        table[x],
+        table["measured"],
+        yerr=table["spread"],
+        fmt="o",
+        markersize=5,
+        color=COLOURS[colour],
+        label=label,
+        capsize=2,
+        linewidth=1,
+    )
+    return ax
+
+
+def path(points: Tensor, *, ax: Axes | None = None, label: str = "", colour: str = "blue") -> Axes:
+    """One path in the plane of two weights, with a dot at each step.
+
+    Args:
+        points: shape (steps + 1, 2).
+        ax: where to draw.
+        label: for the legend.
+        colour: a name from ``notebook.COLOURS``.
+
+    Raises:
+        ValueError: if the shape does not fit.
+
+    Example:
+        >>> import torch
+        >>> path(torch.zeros(3, 2)).get_aspect()
+        1.0
+    """
+    if points.dim() != 2 or points.shape[1] != 2:
+        raise ValueError(f"points must have shape (steps + 1, 2), got {tuple(points.shape)}")
+    ax = _axes(ax)
+    ax.plot(
+        points[:, 0],
+        points[:, 1],
+        ".-",
+        markersize=4,
+        linewidth=1,
+        color=COLOURS[colour],
+        label=label,
+    )
+    ax.set_aspect("equal")
+    return ax
+
+
+def valley(hessian: Tensor, optimum: Sequence[float], *, ax: Axes) -> Axes:
+    """Contour lines of ½(w − w*)ᵀH(w − w*) over the limits that the axes have.
+
+    Args:
+        hessian: shape (2, 2).
+        optimum: w*.
+        ax: axes whose limits are set.
+
+    Raises:
+        ValueError: if the Hessian is not 2×2.
+
+    Example:
+        >>> import torch
+        >>> len(valley(torch.eye(2), (0, 0), ax=plt.subplots()[1]).collections)
+        1
+    """
+    if hessian.shape != (2, 2):
+        raise ValueError(f"hessian must have shape (2, 2), got {tuple(hessian.shape)}")
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    first, second = np.meshgrid(np.linspace(left, right, 80), np.linspace(low, high, 80))
+    offset = np.stack([first - optimum[0], second - optimum[1]], axis=-1)
+    loss = 0.5 * np.einsum("yxi,ij,yxj->yx", offset, hessian.numpy(), offset)
+    top = np.sqrt(loss.max())
+    ax.contour(
+        first,
+        second,
+        np.sqrt(loss),
+        levels=np.linspace(0, top, 9)[1:],
+        colors="#999999",
+        linewidths=0.6,
+    )
+    ax.set_xlim(left, right)
+    ax.set_ylim(low, high)
+    return ax
+
+
+def validity_map(table: pd.DataFrame, chart: ValidityMap, *, ax: Axes | None = None) -> Axes:
+    """Where a claim holds: measured shares as colours, theory's boundary as a line.
+
+    Args:
+        table: from ``validity.validity_map``.
+        chart: the map's description.
+        ax: where to draw.
+
+    Raises:
+        ValueError: if a column is missing or there are no rows.
+    """
+    x, y = chart.x, chart.y
+    need_columns(table, x.name, y.name, "measured", "predicted", "holds")
+    ax = _axes(ax)
+    measured = table.pivot(index=y.name, columns=x.name, values="measured")
+    predicted = table.pivot(index=y.name, columns=x.name, values="predicted")
+    reach = max(abs(measured.to_numpy() - chart.threshold).max(), 1e-9)
+    mesh = ax.pcolormesh(
+        measured.columns,
+        measured.index,
+        measured,
+        shading="nearest",
+        cmap="PuOr_r",
+        vmin=chart.threshold - reach,
+        vmax=chart.threshold + reach,
+        edgecolors="#ffffff",
+        linewidth=0.4,
+    )
+    ax.figure.colorbar(mesh, ax=ax, label=f"measured {chart.quantity}")
+    broken = table[~table["holds"]]
+    ax.plot(
+        broken[x.name],
+        broken[y.name],
+        "x",
+        color="#333333",
+        markersize=4,
+        label="breaks (measured)",
+    )
+    ax.contour(
+        predicted.columns,
+        predicted.index,
+        predicted,
+        levels=[chart.threshold],
+        colors="#000000",
+        linewidths=2,
+    )
+    ax.plot([], [], color="#000000", linewidth=2, label="theory's boundary")
+    if y.logarithmic:
+        ax.set_yscale("log", base=2)
+        ax.set_yticks(y.values, [f"{value:g}" for value in y.values])
+        ax.minorticks_off()
+    ax.set_xlabel(x.label)
+    ax.set_ylabel(y.label)
+    return ax
+
+
+def mark_counterexamples(found: Sequence[dict[str, Any]], chart: ValidityMap, *, ax: Axes) -> Axes:
+    """Put counterexamples on a map, each with its finder's name.
+
+    Args:
+        found: from ``validity.counterexamples``.
+        chart: the map's description.
+        ax: axes with the map.
+
+    Example:
+        >>> from course_utils.validity import MAPS
+        >>> mark_counterexamples([], MAPS["ch02-one-sign-map"], ax=plt.subplots()[1]).texts
+        <Axes.ArtistList of 0 texts>
+    """
+    for entry in found:
+        setting = entry["setting"]
+        point = (setting[chart.x.name], setting[chart.y.name])
+        ax.plot(*point, "D", color="#ffffff", markeredgecolor="#000000", markersize=7)
+        extra = ", ".join(str(setting[name]) for name in chart.choices if name in setting)
+        ax.annotate(
+            f"{entry['finder']} ({extra})",
+            point,
+            xytext=(8, 6),
+            textcoords="offset points",
+            fontsize=8,
+        )
+    return ax

@@ -1,0 +1,131 @@
+"""A training loop short enough to read, for many networks at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from course_utils.networks import MLP
+from course_utils.seeding import generator
+
+
+def fit(
+    model: MLP,
+    inputs: Tensor,
+    labels: Tensor,
+    *,
+    rates: float | Sequence[float],
+    steps: int,
+    batch: int,
+    seeds: Sequence[int],
+) -> Tensor:
+    """Stochastic gradient descent on the cross-entropy, every copy with its own batches.
+
+    Args:
+        model: ``MLP`` with C copies; trained in place.
+        inputs: shape (examples, n_in), or (C, examples, n_in) for a data set per copy.
+        labels: shape (examples,) or (C, examples), int64.
+        rates: the learning rate, or one for each copy.
+        steps: how many updates.
+        batch: examples in a minibatch, drawn with replacement.
+        seeds: one seed per copy for the draws; copies with equal seeds see equal batches.
+
+    Returns:
+        Loss of each minibatch before its update, shape (C, steps). A diverged copy
+        has infinities or NaN there; that is a result, and raises nothing.
+
+    Raises:
+        ValueError: if a rate, ``steps`` or ``batch`` is out of range, or the number of
+            rates or seeds differs from the number of copies.
+
+    Example:
+        >>> x, y = torch.randn(8, 4), torch.zeros(8, dtype=torch.int64)
+        >>> fit(MLP([4, 2], "relu", seeds=[0]), x, y, rates=0.1, steps=3, batch=2, seeds=[0]).shape
+        torch.Size([1, 3])
+    """
+    rate = _rates(rates, model.copies).to(model.weights[0].device)
+    if steps < 1 or batch < 1:
+        raise ValueError(f"steps and batch must be at least 1, got {steps} and {batch}")
+    if len(seeds) != model.copies:
+        raise ValueError(f"needs {model.copies} seeds, one for each copy, got {len(seeds)}")
+    inputs = inputs.expand(model.copies, -1, -1) if inputs.dim() == 2 else inputs
+    labels = labels.expand(model.copies, -1) if labels.dim() == 1 else labels
+    rows = torch.arange(model.copies)[:, None]
+    examples = labels.shape[1]
+    draws = [torch.randint(examples, (steps, batch), generator=generator(seed)) for seed in seeds]
+    batches = torch.stack(draws, dim=1)  # steps, copies, batch
+    losses = torch.empty(model.copies, steps)
+    parameters = list(model.parameters())
+    for step, chosen in enumerate(batches):
+        outputs = model(inputs[rows, chosen])
+        loss = cross_entropy(outputs, labels[rows, chosen])
+        gradients = torch.autograd.grad(loss.sum(), parameters)  # copies do not mix
+        with torch.no_grad():
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.sub_(rate * gradient)
+        losses[:, step] = loss.detach()
+    return losses
+
+
+def cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy of each copy: outputs (C, B, classes), labels (C, B) → (C,).
+
+    Example:
+        >>> cross_entropy(torch.zeros(1, 3, 2), torch.zeros(1, 3, dtype=torch.int64))
+        tensor([0.6931])
+    """
+    log_share = torch.log_softmax(outputs, dim=2)
+    chosen: Tensor = log_share.gather(2, labels[:, :, None])
+    return -chosen.mean(dim=(1, 2))
+
+
+def accuracy(model: MLP, inputs: Tensor, labels: Tensor) -> Tensor:
+    """Share of examples classified rightly by each copy, shape (C,).
+
+    Args:
+        model: the networks.
+        inputs: shape (examples, n_in), or (C, examples, n_in).
+        labels: shape (examples,) or (C, examples).
+
+    Example:
+        >>> accuracy(MLP([2, 2], "relu", seeds=[0]), torch.ones(4, 2), torch.zeros(4)).shape
+        torch.Size([1])
+    """
+    with torch.no_grad():
+        return (model(inputs).argmax(dim=2) == labels).float().mean(dim=1)
+
+
+def steps_to_loss(losses: Tensor, target: float, window: int = 20) -> Tensor:
+    """First step at which the mean loss of the last ``window`` steps is below ``target``.
+
+    Args:
+        losses: shape (C, steps).
+        target: the loss to reach.
+        window: how many minibatch losses are averaged.
+
+    Returns:
+        Number of updates made by then, shape (C,); infinity where it never happens.
+
+    Raises:
+        ValueError: if the window is not between 1 and the number of steps.
+
+    Example:
+        >>> steps_to_loss(torch.tensor([[3.0, 2.0, 1.0]]), target=1.6, window=2)
+        tensor([3.])
+    """
+    if not 1 <= window <= losses.shape[1]:
+        raise ValueError(f"window must be from 1 to {losses.shape[1]}, got {window}")
+    reached = losses.unfold(1, window, 1).mean(dim=2) < target
+    first = reached.to(torch.int64).argmax(dim=1) + window
+    return torch.where(reached.any(dim=1), first.to(losses.dtype), torch.inf)
+
+
+def _rates(rates: float | Sequence[float], copies: int) -> Tensor:
+    rate = torch.as_tensor(rates, dtype=torch.float32).reshape(-1, 1, 1)
+    if len(rate) not in (1, copies):
+        raise ValueError(f"needs 1 or {copies} learning rates, got {len(rate)}")
+    if not (torch.isfinite(rate) & (rate > 0)).all():
+        raise ValueError(f"learning rates must be more than 0 and finite, got {rates}")
+    return rate

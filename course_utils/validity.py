@@ -1,0 +1,239 @@
+"""Maps of validity: where a claim holds, measured and predicted.
+
+A map belongs to a claim. Two axes span its domain; at each point the claim's quantity
+is measured over seeds and compared with a threshold, and theory says beforehand where
+the boundary lies. Counterexamples are one-line JSON files in ``counterexamples/``: a
+setting at which theory's verdict is wrong. They are run again under fresh seeds by the
+tests, and those that survive stand on the map with their finder's name.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from course_utils import theory
+from course_utils.gradients import one_sign, unit_updates
+from course_utils.seeding import generator
+
+COUNTEREXAMPLES = Path(__file__).parent / "counterexamples"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a map: the setting's name, its label, and the values measured."""
+
+    name: str
+    label: str
+    values: tuple[float, ...]
+    logarithmic: bool = False
+
+
+@dataclass(frozen=True)
+class ValidityMap:
+    """A claim of the form "this quantity is at least the threshold", and its domain.
+
+    Attributes:
+        claim: the claim's id.
+        statement: what holds where the quantity reaches the threshold.
+        quantity: its name, for labels.
+        threshold: the claim holds where the mean over seeds is at least this.
+        x: first axis. y: second axis.
+        measure: ``measure(seed, **setting)``, the quantity under one seed.
+        predict: ``predict(x, y)``, the quantity by theory.
+        choices: further settings that a learner may change: name and allowed values,
+            the first being the one that the map is drawn for.
+    """
+
+    claim: str
+    statement: str
+    quantity: str
+    threshold: float
+    x: Axis
+    y: Axis
+    measure: Callable[..., float]
+    predict: Callable[[float, float], float]
+    choices: dict[str, tuple[Any, ...]]
+
+
+def _one_sign_share(seed: int, mean: float, batch: float, **choices: Any) -> float:
+    updates = unit_updates(
+        mean, int(batch), updates=UPDATES_PER_SEED, generator=generator(seed), **choices
+    )
+    return float(one_sign(updates).double().mean())
+
+
+UPDATES_PER_SEED = 400
+MAPS = {
+    "ch02-one-sign-map": ValidityMap(
+        claim="ch02-one-sign-map",
+        statement="at least 9 updates in 10 move both weights the same way",
+        quantity="share of one-sign updates",
+        threshold=0.9,
+        x=Axis(
+            "mean",
+            "mean of the inputs μ (in standard deviations)",
+            (0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
+        ),
+        y=Axis("batch", "batch size B", (1, 2, 4, 8, 16, 32, 64, 128), logarithmic=True),
+        measure=_one_sign_share,
+        predict=lambda mean, batch: theory.one_sign_share(mean, int(batch)),
+        choices={
+            "inputs": ("normal", "uniform", "exponential"),
+            "errors": ("independent", "equal", "fitted"),
+        },
+    ),
+}
+
+
+def the_map(claim: str) -> ValidityMap:
+    """The map that belongs to a claim.
+
+    Raises:
+        ValueError: if the claim has no map; the message lists those that have.
+
+    Example:
+        >>> the_map("ch02-one-sign-map").threshold
+        0.9
+    """
+    if claim not in MAPS:
+        raise ValueError(f"no map for claim {claim!r}; there are maps for {', '.join(MAPS)}")
+    return MAPS[claim]
+
+
+def validity_map(claim: str, seeds: Sequence[int]) -> pd.DataFrame:
+    """Measure a claim's quantity at every point of its map, over seeds.
+
+    Args:
+        claim: the claim's id.
+        seeds: under which seeds.
+
+    Returns:
+        One row for each point: the two settings, ``measured`` (mean over seeds),
+        ``spread`` (their standard deviation), ``predicted``, ``holds``, ``predicted_holds``.
+
+    Raises:
+        ValueError: if the claim has no map, or for fewer than 2 seeds.
+
+    Example:
+        >>> len(validity_map("ch02-one-sign-map", [0, 1]))
+        88
+    """
+    if len(seeds) < 2:
+        raise ValueError(f"a spread over seeds needs at least 2 seeds, got {len(seeds)}")
+    chart = the_map(claim)
+    points = [{chart.x.name: x, chart.y.name: y} for y in chart.y.values for x in chart.x.values]
+    return pd.DataFrame([{**point, **verdict(chart, point, seeds)} for point in points])
+
+
+def verdict(chart: ValidityMap, setting: dict[str, Any], seeds: Sequence[int]) -> dict[str, Any]:
+    """Measure and predict one point of the map; the columns of ``validity_map``.
+
+    Args:
+        chart: the map.
+        setting: both axes, and choices if wanted (see ``checked_setting``).
+        seeds: at least 2.
+
+    Example:
+        >>> chart = the_map("ch02-one-sign-map")
+        >>> verdict(chart, {"mean": 5, "batch": 1}, [0, 1])["holds"]
+        True
+    """
+    values = [chart.measure(seed, **setting) for seed in seeds]
+    measured = statistics.fmean(values)
+    predicted = chart.predict(setting[chart.x.name], setting[chart.y.name])
+    return {
+        "measured": measured,
+        "spread": statistics.stdev(values),
+        "predicted": predicted,
+        "holds": measured >= chart.threshold,
+        "predicted_holds": predicted >= chart.threshold,
+    }
+
+
+def checked_setting(chart: ValidityMap, setting: dict[str, Any]) -> dict[str, Any]:
+    """The setting, if it lies in the map's domain.
+
+    Raises:
+        ValueError: if an axis is missing or out of range, or a choice is not known.
+
+    Example:
+        >>> checked_setting(the_map("ch02-one-sign-map"), {"mean": 2, "batch": 4})
+        {'mean': 2, 'batch': 4}
+    """
+    needed = {chart.x.name, chart.y.name}
+    known = needed | set(chart.choices)
+    if not needed <= set(setting) <= known:
+        raise ValueError(
+            f"{chart.claim} needs {' and '.join(sorted(needed))}, and may have "
+            f"{', '.join(sorted(chart.choices))}; got {', '.join(sorted(setting)) or 'nothing'}"
+        )
+    for axis in (chart.x, chart.y):
+        low, high = min(axis.values), max(axis.values)
+        value = setting[axis.name]
+        if not isinstance(value, (int, float)) or not low <= value <= high:
+            raise ValueError(f"{axis.name} must be from {low:g} to {high:g}, got {value!r}")
+        if (
+            all(isinstance(v, int) for v in axis.values)
+            and axis.logarithmic
+            and value != int(value)
+        ):
+            raise ValueError(f"{axis.name} must be a whole number, got {value!r}")
+    for name, allowed in chart.choices.items():
+        if name in setting and setting[name] not in allowed:
+            raise ValueError(f"{name} must be one of {allowed}, got {setting[name]!r}")
+    return dict(setting)
+
+
+def counterexamples(claim: str, folder: Path = COUNTEREXAMPLES) -> list[dict[str, Any]]:
+    """The counterexamples submitted for a claim, in the order of their files' names.
+
+    A file holds one line such as
+    ``{"claim": "…", "finder": "Ada", "setting": {"mean": 1, "batch": 1, "inputs": "uniform"}}``.
+
+    Raises:
+        ValueError: if a file is not of that form or its setting is outside the domain.
+
+    Example:
+        >>> [sorted(found) for found in counterexamples("ch02-one-sign-map")][:1]
+        [['claim', 'finder', 'setting']]
+    """
+    found = []
+    for file in sorted(folder.glob("*.json")):
+        try:
+            entry = json.loads(file.read_text(encoding="utf-8"))
+            entry = {key: entry[key] for key in ("claim", "finder", "setting")}
+            checked_setting(the_map(entry["claim"]), entry["setting"])
+        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{file.name} is not a counterexample: {error}") from error
+        if entry["claim"] == claim:
+            found.append(entry)
+    return found
+
+
+def survives(counterexample: dict[str, Any], seeds: Sequence[int]) -> bool:
+    """Whether theory's verdict is wrong at this setting, beyond chance.
+
+    The measured mean must lie on the other side of the threshold than the prediction,
+    and at least 4 standard errors away from the threshold.
+
+    Args:
+        counterexample: as ``counterexamples`` returns it.
+        seeds: fresh ones, at least 2.
+
+    Example:
+        >>> all(survives(c, range(7_000, 7_020)) for c in counterexamples("ch02-one-sign-map"))
+        True
+    """
+    chart = the_map(counterexample["claim"])
+    result = verdict(chart, counterexample["setting"], seeds)
+    standard_error = result["spread"] / math.sqrt(len(seeds))
+    beyond_chance = abs(result["measured"] - chart.threshold) >= 4 * standard_error
+    return bool(result["holds"] != result["predicted_holds"] and beyond_chance)
