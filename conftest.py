@@ -12,6 +12,7 @@ import json
 import math
 import os
 import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tools.run import KERNEL_ENVIRONMENT
@@ -57,16 +58,24 @@ def tolerant(value: Any) -> Any:
     return Tolerant(value) if isinstance(value, str) else value
 
 
+def named_cells(chapter: Any) -> Callable[[], Iterator[Any]]:
+    """nbval's own collection, with each cell named by its id and compared with tolerance."""
+    collect = chapter.collect
+
+    def collect_named() -> Iterator[Any]:
+        for item in collect():
+            given = {"cell_num": item.cell_num, "cell": item.cell, "options": item.options}
+            named = type(item).from_parent(chapter, name=item.cell.id, **given)
+            exact = named.sanitize
+            named.sanitize = lambda value, exact=exact: tolerant(exact(value))
+            named.reportinfo = lambda cell=item.cell: (chapter.path, 0, cell.id)
+            yield named
+
+    return collect_named
+
+
 def pytest_collectstart(collector: Any) -> None:
-    """Leave stderr out of the comparison; an error is still an error."""
+    """Adapt nbval to chapters; stderr is not compared, but an error is still an error."""
     if hasattr(collector, "skip_compare"):
         collector.skip_compare += ("stderr",)
-
-
-def pytest_itemcollected(item: Any) -> None:
-    """Compare a chapter's cell with tolerance, and report it by its id."""
-    if hasattr(item, "cell") and hasattr(item, "sanitize"):
-        exact = item.sanitize
-        item.sanitize = lambda value: tolerant(exact(value))
-        name = f"{item.path.name}#{item.cell.id}"
-        item.reportinfo = lambda: (item.path, 0, name)
+        collector.collect = named_cells(collector)
