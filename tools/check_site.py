@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parent.parent
 # Written by Sphinx or Jupyter Book themselves: no page of ours stands behind them.
@@ -44,7 +44,9 @@ def problems(toc: Path, site: Path) -> list[str]:
     """What is wrong with a built site, one sentence each; empty when nothing is."""
     expected = list(pages_in(yaml.safe_load(toc.read_text("utf-8"))))
     built = built_pages(site)
-    found = [f"missing: {page}.html, which {toc.name} lists" for page in expected if page not in built]
+    found = [
+        f"missing: {page}.html, which {toc.name} lists" for page in expected if page not in built
+    ]
     found += [f"not in {toc.name}: {page}.html" for page in sorted(built - set(expected))]
     if not (site / "index.html").is_file():
         found.append("missing: index.html, the address that a reader opens first")

@@ -19,13 +19,14 @@ FIELDS = (
 SIGNS = {"equal": "", "at_most": "at most ", "at_least": "at least ", "between": "between "}
 
 
-def number(value: Any) -> str:
-    """A stored number with at most four significant digits; a list of them as “a and b”."""
-    if isinstance(value, list | tuple):
-        return " and ".join(number(each) for each in value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return f"{value:.4g}".replace("-", "−")
-    return "—" if value is None else str(value)
+def number(value: Any, digits: int = 4) -> str:
+    """A stored number with few significant digits; a pair of them as “a and b”.
+
+    A measurement that is not finite is stored as nothing.
+    """
+    if isinstance(value, list):
+        return " and ".join(number(each, digits) for each in value)
+    return "not finite" if value is None else f"{value:.{digits}g}".replace("-", "−")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Claim:
     @property
     def anchor(self) -> str:
         """The id of the claim's place in its chapter."""
-        return nodes.make_id(f"claim-{self.data['id']}")
+        return str(nodes.make_id(f"claim-{self.data['id']}"))
 
     @property
     def believed(self) -> bool:
@@ -77,7 +78,7 @@ class Claim:
     def measurement(self) -> str:
         """What was measured: mean and standard deviation over seeds."""
         text = number(self.data["measured"])
-        return f"{text} ± {number(self.data['spread'])}" if self.data["spread"] else text
+        return f"{text} ± {number(self.data['spread'], 2)}" if self.data["spread"] else text
 
     @property
     def seeds(self) -> str:

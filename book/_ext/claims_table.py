@@ -56,8 +56,9 @@ def row(claim: Claim, chapter: str) -> str:
         f'<a href="{chapter}#{claim.anchor}">{escape(str(claim.data["statement"]))}</a>'
         f'<span class="claim-source">{linked(str(claim.data["source"]))}</span>'
         f"<code>{escape(str(claim.data['id']))}</code>",
-        escape(claim.prediction),
-        f'{escape(claim.measurement)} <span class="claim-seeds">{claim.seeds}</span>',
+        f'<span class="claim-numbers">{escape(claim.prediction)}</span>',
+        f'<span class="claim-numbers">{escape(claim.measurement)}</span>'
+        f'<span class="claim-seeds">{claim.seeds}</span>',
         f'<strong class="claim-verdict">{escape(claim.verdict)}</strong>',
     )
     outcome = "claim-as-expected" if claim.as_expected else "claim-fails"
@@ -85,8 +86,8 @@ def summary(claims: list[Claim]) -> str:
     failing = [str(claim.data["id"]) for claim in claims if not claim.as_expected]
     held = sum(claim.as_expected and claim.believed for claim in claims)
     refuted = sum(claim.as_expected and not claim.believed for claim in claims)
-    text = f"{len(claims)} claims: {held} hold, {refuted} are refuted as expected, "
-    text += f"{len(failing)} FAIL: {', '.join(failing)}." if failing else "none fails."
+    text = f"Claims: {len(claims)}. Hold: {held}. Refuted, as expected: {refuted}. "
+    text += f"FAIL: {len(failing)} ({', '.join(failing)})." if failing else "Fail: none."
     outcome = "claim-fails" if failing else "claim-as-expected"
     return f'<p class="claims-summary {outcome}">{escape(text)}</p>'
 

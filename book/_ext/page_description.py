@@ -18,9 +18,7 @@ def first_paragraph(document: nodes.document | None) -> str:
     if document is None:
         return DEFAULT
     for paragraph in document.findall(nodes.paragraph):
-        if isinstance(paragraph.parent, nodes.section) and not list(
-            paragraph.findall(nodes.math)
-        ):
+        if isinstance(paragraph.parent, nodes.section) and not list(paragraph.findall(nodes.math)):
             return shorten(paragraph.astext(), LONGEST, placeholder=" …")
     return DEFAULT
 

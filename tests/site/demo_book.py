@@ -35,7 +35,7 @@ $$
 $$
 \begin{aligned}
 \kappa &= \left(\frac{t + \sqrt{t^2 - 4}}{2}\right)^2 \\
-t &= 2 + n\mu^2 + \underbrace{a + b + c + d + e + f + g + h + i + j + k + l + m + n + o + p}_{\text{wide}} + q
+t &= 2 + n\mu^2 + \underbrace{a + b + c + d + e + f + g + h + i + j + k + l + m}_{\text{wide}} + n
 \end{aligned}
 $$
 
@@ -101,7 +101,7 @@ def claim(**changes: Any) -> dict[str, Any]:
     """A claim as a chapter stores it; change its fields by name."""
     data: dict[str, Any] = {
         "id": "ch02-demo",
-        "statement": "The share of same-sign updates is one half",
+        "statement": "The share of same-sign updates is one half.",
         "source": "LeCun et al. 1998, https://doi.org/10.1007/3-540-49430-8_2",
         "relation": "equal",
         "predicted": 0.5,
@@ -123,10 +123,10 @@ def code_cell(source: str, *outputs: NotebookNode, tags: tuple[str, ...] = ()) -
 
 def claim_cell(data: dict[str, Any]) -> NotebookNode:
     """A cell that made a claim."""
+    verdict = "Holds" if data["holds"] else "Does not hold"
     line = (
-        f"{data['id']}: {data['statement']}. Predicted {data['predicted']}, measured "
-        f"{data['measured']} ± {data['spread']} over {data['seeds']} seeds: "
-        f"{'holds' if data['holds'] else 'DOES NOT HOLD'}"
+        f"{verdict} ({data['id']}): {data['statement']} Predicted {data['predicted']}; measured "
+        f"{data['measured']} ± {data['spread']} ({data['seeds']} seeds)."
     )
     return code_cell(
         "cu.claim(...)", nb.new_output("display_data", {"text/plain": line, CLAIM: data})
@@ -155,7 +155,7 @@ def demonstration() -> NotebookNode:
     """The chapter that holds everything."""
     printed = nb.new_output("stream", name="stdout", text="share of same-sign steps  0.501\n" * 2)
     wrong = claim(
-        id="ch02-wrong", statement="Every step moves all weights together", expected=False,
+        id="ch02-wrong", statement="Every step moves all weights together.", expected=False,
         holds=False, relation="at_least", predicted=1, measured=0.62,
     )  # fmt: skip
     long_line = "very_long_name = " + " + ".join(f"term_{i}" for i in range(30))
@@ -164,7 +164,7 @@ def demonstration() -> NotebookNode:
         figure_cell(),
         claim_cell(claim()),
         claim_cell(wrong),
-        claim_cell(claim(id="ch02-fails", statement="This one fails", holds=False, measured=0.71)),
+        claim_cell(claim(id="ch02-fails", statement="This one fails.", holds=False, measured=0.71)),
         code_cell(long_line + "\n\n# a comment\nfor i in range(3):\n    print(i)", printed),
         code_cell("answer = 42  # hidden", printed, tags=("hide-input",)),
         title=PROSE,
