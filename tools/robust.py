@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import random
 import sys
 from collections.abc import Iterable, Sequence
@@ -50,9 +51,12 @@ def claims_in(notebook: NotebookNode) -> list[Claim]:
 def margin(claim: Claim) -> float:
     """How far inside the claim the measurement lies, in the units of the measurement.
 
-    Negative outside. For ``between``, ``predicted`` is a pair.
+    Negative outside; −∞ if the measurement was not finite. For ``between``, ``predicted``
+    is a pair.
     """
     measured, predicted, tolerance = claim["measured"], claim["predicted"], claim["tolerance"]
+    if measured is None:
+        return -math.inf
     relation = claim["relation"]
     if relation == "equal":
         return float(tolerance - abs(measured - predicted))
@@ -90,32 +94,47 @@ async def run_offsets(paths: Sequence[Path], offsets: Sequence[int]) -> list[Run
     )
 
 
-def report(runs: Sequence[Run]) -> tuple[str, bool]:
-    """The table of claims, what differs, and whether everything came out as expected."""
-    by_id: dict[str, list[tuple[int, Claim]]] = {}
+def faults_in(runs: Sequence[Run]) -> list[str]:
+    """What came out otherwise than expected, one line each."""
+    faults = [f"{run.chapter}, offset {run.offset}: {run.error}" for run in runs if run.error]
+    known = {(run.chapter, claim["id"]) for run in runs for claim in run.claims}
+    for run in runs:
+        found = {(run.chapter, claim["id"]) for claim in run.claims}
+        for chapter, claim_id in sorted(known - found):
+            if chapter == run.chapter and not run.error:
+                faults.append(f"{claim_id}, offset {run.offset}: the chapter did not make it")
+        for claim in run.claims:
+            if claim["holds"] != claim["expected"]:
+                faults.append(
+                    f"{claim['id']}, offset {run.offset}: "
+                    f"{'holds' if claim['holds'] else 'does not hold'}; "
+                    f"predicted {claim['predicted']}, measured {claim['measured']} "
+                    f"± {claim['spread']}, tolerance {claim['tolerance']}"
+                )
+    return faults
+
+
+def table(runs: Sequence[Run]) -> str:
+    """One line a claim: what is expected, how often it came out so, the worst margin."""
+    by_id: dict[str, list[Claim]] = {}
     for run in runs:
         for claim in run.claims:
-            by_id.setdefault(claim["id"], []).append((run.offset, claim))
+            by_id.setdefault(claim["id"], []).append(claim)
     width = max([len(claim_id) for claim_id in by_id] + [len("claim")])
-    table = [f"{'claim':<{width}}  expected  as expected  worst margin"]
-    faults = [f"{run.chapter}, offset {run.offset}: {run.error}" for run in runs if run.error]
-    for claim_id, results in by_id.items():
-        claims = [claim for _, claim in results]
+    lines = [f"{'claim':<{width}}  expected  as expected  worst margin"]
+    for claim_id, claims in by_id.items():
         good = sum(claim["holds"] == claim["expected"] for claim in claims)
         expected = "holds" if claims[0]["expected"] else "fails"
-        table.append(
-            f"{claim_id:<{width}}  {expected:<8}  {f'{good} of {len(claims)}':<11}  "
-            f"{worst_margin(claims):.3g}"
-        )
-        faults += [
-            f"{claim_id}, offset {offset}: {'holds' if claim['holds'] else 'does not hold'}; "
-            f"predicted {claim['predicted']}, measured {claim['measured']} ± {claim['spread']}, "
-            f"tolerance {claim['tolerance']}"
-            for offset, claim in results
-            if claim["holds"] != claim["expected"]
-        ]
-    verdict = ["", *faults] if faults else ["", "Every claim came out as expected."]
-    return "\n".join(table + verdict), not faults
+        count = f"{good} of {len(claims)}"
+        lines.append(f"{claim_id:<{width}}  {expected:<8}  {count:<11}  {worst_margin(claims):.3g}")
+    return "\n".join(lines)
+
+
+def report(runs: Sequence[Run]) -> tuple[str, bool]:
+    """The table of claims and what differs; whether everything came out as expected."""
+    faults = faults_in(runs)
+    verdict = "\n".join(faults) or "Every claim came out as expected."
+    return f"{table(runs)}\n\n{verdict}", not faults
 
 
 def first_offset(text: str) -> int:
