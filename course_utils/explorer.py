@@ -156,9 +156,10 @@ class _Stage:
         _check_update(self.update, start)
         self.scale(SCALES[0])
         self.say(start)
-        self.figure.draw_without_rendering()
         # The layout is found once: axes that jump between states hide what
         # moves, and finding it again doubles the time of a frame.
+        if any(axes.get_subplotspec() for axes in self.figure.axes):
+            self.figure.draw_without_rendering()
         self.figure.set_layout_engine("none")
 
     def scale(self, scale: float) -> None:
