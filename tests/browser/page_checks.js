@@ -7,7 +7,8 @@ window.pageChecks = {
     const found = [];
     for (const element of article.querySelectorAll("*")) {
       const box = element.getBoundingClientRect();
-      if (!box.width || box.right <= width + 1 || element.closest(".katex-mathml")) continue;
+      // KaTeX hides a copy for screen readers, and cuts roots and braces from long drawings.
+      if (!box.width || box.right <= width + 1 || element.closest(".katex-mathml, svg")) continue;
       let parent = element.parentElement;
       while (parent !== article && !scrolls(parent)) parent = parent.parentElement;
       if (parent === article) found.push(`${element.tagName}.${element.className}: ${box.right}`);
