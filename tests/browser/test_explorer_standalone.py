@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -87,8 +90,10 @@ def state(explorer: WebElement) -> dict[str, Any]:
     """What a reader sees and what a listener hears."""
     image = explorer.find_element(By.TAG_NAME, "img")
     source = str(image.get_dom_attribute("src"))
+    under = image.value_of_css_property("background-image")
     return {
-        "frame": base64.b64decode(source.removeprefix("data:image/png;base64,")),
+        "patch": decoded(source),
+        "under": decoded(under.removeprefix('url("').removesuffix('")')),
         "alt": image.get_dom_attribute("alt"),
         "words": explorer.find_element(By.CSS_SELECTOR, "[aria-live=polite]").text,
         "heard": [slider.get_dom_attribute("aria-valuetext") for slider in sliders(explorer)],
@@ -96,10 +101,15 @@ def state(explorer: WebElement) -> dict[str, Any]:
     }
 
 
+def decoded(address: str) -> bytes:
+    return base64.b64decode(address.removeprefix("data:image/png;base64,"))
+
+
 def expected(made: Explorer, number: int, *values: str) -> dict[str, Any]:
     text = made.texts[number]
     return {
-        "frame": made.frames[number],
+        "patch": made.patches[number],
+        "under": made.patches[made.start],
         "alt": text,
         "words": text,
         "heard": list(values),
@@ -140,6 +150,32 @@ def test_two_controls_reach_every_state(opened: list[WebElement], two: Explorer)
             reached.append(2 * row + column)
             height.send_keys(Keys.ARROW_RIGHT)
     assert sorted(reached) == list(range(8))
+
+
+@pytest.mark.parametrize(("width", "sharp"), [(PHONE, 3), (PHONE, 2), (DESKTOP, 1)])
+def test_what_is_seen_is_the_frame_with_no_trace_of_the_start(
+    driver: WebDriver, two: Explorer, tmp_path: Path, width: int, sharp: int
+) -> None:
+    """The page as the browser paints it, beside a page that holds each frame whole."""
+    whole = []
+    for number in range(8):
+        buffer = io.BytesIO()
+        two.frame(number).save(buffer, "PNG")
+        whole.append(buffer.getvalue())
+    alone = Explorer(two.title, two.controls, [], whole, two.texts)
+    painted = []
+    for page in (two.html, alone.html):
+        (explorer,) = open_page(driver, tmp_path, page)
+        size = {"width": width, "height": 900, "deviceScaleFactor": sharp, "mobile": width < 600}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        sliders(explorer)[0].send_keys(Keys.END)
+        sliders(explorer)[1].send_keys(Keys.HOME)
+        shot = explorer.find_element(By.TAG_NAME, "img").screenshot_as_png
+        painted.append(np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int))
+    difference = np.abs(painted[0] - painted[1])
+    assert painted[0].shape[1] > 300 * sharp
+    assert (np.abs(painted[1] - [255, 0, 0]).max(axis=-1) < 10).mean() > 0.3, "a red bar"
+    assert difference.max() <= 8
 
 
 def test_explorers_on_one_page_do_not_disturb_each_other(
@@ -216,9 +252,9 @@ def test_without_scripts_the_default_frame_remains(
     driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         explorers = open_page(driver, tmp_path, one.html + two.html)
-        assert [state_without_values(e) for e in explorers] == [
-            (one.frames[1], one.texts[1]),
-            (two.frames[3], two.texts[3]),
+        assert [without_scripts(e) for e in explorers] == [
+            (one.patches[1], one.texts[1]),
+            (two.patches[3], two.texts[3]),
         ]
         for explorer in explorers:
             assert explorer.find_element(By.TAG_NAME, "img").is_displayed()
@@ -227,10 +263,11 @@ def test_without_scripts_the_default_frame_remains(
         driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
-def state_without_values(explorer: WebElement) -> tuple[bytes, str]:
-    seen = state(explorer)
-    assert seen["alt"] == seen["words"]
-    return seen["frame"], seen["alt"]
+def without_scripts(explorer: WebElement) -> tuple[bytes, str]:
+    image = explorer.find_element(By.TAG_NAME, "img")
+    words = explorer.find_element(By.CSS_SELECTOR, "[aria-live=polite]").text
+    assert image.get_dom_attribute("alt") == words
+    return decoded(str(image.get_dom_attribute("src"))), words
 
 
 def test_where_scripts_and_styles_are_stripped_the_default_frame_remains(
