@@ -11,8 +11,6 @@ import math
 import torch
 from torch import Tensor
 
-from course_utils.data import inputs_with_mean
-
 
 def second_moment(inputs: Tensor) -> Tensor:
     """H = (1/N) Σ xxᵀ, the Hessian of ½·mean squared error of a linear unit.
@@ -105,45 +103,35 @@ def gradient_descent(
     return torch.stack(path)
 
 
-def one_example_at_a_time(
-    mean: float,
-    optimum: Tensor,
-    *,
-    rate: float,
-    steps: int,
-    generator: torch.Generator,
-    paths: int = 1,
-) -> Tensor:
-    """Paths from 0 of w ← w − η·δ·x, one fresh example a step, δ = (w − w*)·x.
+def one_example_at_a_time(inputs: Tensor, optimum: Tensor, *, rate: float) -> Tensor:
+    """Paths from 0 of w ← w − η·δ·x, one example a step, with δ = (w − w*)·x.
 
     Args:
-        mean: μ of the independent normal inputs with variance 1.
+        inputs: x of every step, shape (steps, paths, n).
         optimum: w*, shape (n,).
         rate: η, more than 0.
-        steps: how many examples are seen.
-        generator: where they come from.
-        paths: how many independent paths.
 
     Returns:
         Shape (steps + 1, paths, n), float64.
 
     Raises:
-        ValueError: if a number is out of range.
+        ValueError: if the shapes do not fit or the rate is not more than 0.
 
     Example:
-        >>> g = torch.Generator().manual_seed(0)
-        >>> one_example_at_a_time(0.0, torch.ones(2), rate=0.1, steps=3, generator=g).shape
-        torch.Size([4, 1, 2])
+        >>> one_example_at_a_time(torch.ones(1, 1, 2), torch.ones(2), rate=0.25)[-1]
+        tensor([[0.5000, 0.5000]], dtype=torch.float64)
     """
-    if not 0 < rate < math.inf or steps < 1 or paths < 1:
+    if inputs.dim() != 3 or optimum.shape != inputs.shape[2:]:
         raise ValueError(
-            "needs 0 < rate, 1 ≤ steps and 1 ≤ paths, "
-            f"got rate {rate}, steps {steps}, paths {paths}"
+            "needs inputs of shape (steps, paths, n) and an optimum of shape (n,), "
+            f"got {tuple(inputs.shape)} and {tuple(optimum.shape)}"
         )
+    if not 0 < rate < math.inf:
+        raise ValueError(f"rate must be more than 0 and finite, got {rate}")
     target = optimum.double()
-    w = torch.zeros(paths, len(target), dtype=torch.float64)
+    w = torch.zeros(inputs.shape[1:], dtype=torch.float64)
     path = [w]
-    for x in inputs_with_mean(mean, (steps, *w.shape), generator):
+    for x in inputs.double():
         delta = ((w - target) * x).sum(dim=1, keepdim=True)
         w = w - rate * delta * x
         path.append(w)

@@ -8,10 +8,17 @@ derivative of an example's loss with respect to the unit's pre-activation.
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 from scipy.special import ndtr
+
+
+@cache  # finding the nodes takes 4 ms, using them 0.1
+def _nodes(count: int) -> tuple[np.ndarray, np.ndarray]:
+    nodes, weights = leggauss(count)
+    return nodes, weights
 
 
 def _check_unit(batch: int, weights: int) -> None:
@@ -50,7 +57,7 @@ def one_sign_share(mean: float, batch: int, weights: int = 2) -> float:
     _check_unit(batch, weights)
     if batch == 1:
         return float(_one_sign_given(np.array([1.0]), mean, 1, weights)[0])
-    nodes, node_weights = leggauss(200)
+    nodes, node_weights = _nodes(200)
     theta = nodes * min(math.pi / 2, 12 / math.sqrt(batch))  # beyond, the density is nothing
     density = node_weights * np.cos(theta) ** (batch - 2)
     shares = _one_sign_given(np.sin(theta), mean, batch, weights)
@@ -112,7 +119,7 @@ def path_ratio_one_example(mean: float) -> float:
         >>> round(path_ratio_one_example(0.0), 4) == round(4 / math.pi, 4)
         True
     """
-    nodes, weights = leggauss(200)
+    nodes, weights = _nodes(200)
     a, weight_a = 6 * (nodes + 1), 6 * weights  # |a| from 0 to 12
     b, weight_b = 12 * nodes, 12 * weights  # b − √2μ from −12 to 12
     density_a = weight_a * 2 * np.exp(-(a**2) / 2) / math.sqrt(2 * math.pi)
