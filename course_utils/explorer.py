@@ -471,7 +471,7 @@ _STYLE = """
 #@ID@ img{display:block;width:100%;max-width:640px;height:auto;margin:0;padding:0;border:0;
 background:#fff 0 0/100% 100%;filter:none;border-radius:4px;
 -webkit-print-color-adjust:exact;print-color-adjust:exact}
-#@ID@ .course-controls{display:grid;gap:.25em 1.5em;
+#@ID@ .course-controls{display:grid;gap:.25em 1.5em;align-items:end;margin:.6em 0 .2em;
 grid-template-columns:repeat(auto-fit,minmax(min(15em,100%),1fr))}
 #@ID@ label{display:block;margin:0}
 #@ID@ .course-value{margin-left:.75em;font-weight:600;font-variant-numeric:tabular-nums}
