@@ -22,9 +22,11 @@ ROOT = Path(__file__).resolve().parents[2]
 CLAIM = "application/vnd.course.claim+json"
 ALT = "A grey square that stands for a figure"
 
+SET_UP = '# @title Set up {display-mode: "form"}\nimport course_utils as cu'
+
 PROSE = r"""# A demonstration chapter
 
-This chapter shows everything that a page may hold, inline $x_{ij}$ included.
+This chapter shows everything that a page may hold, inline ($x_{ij}$), included.
 
 ## Mathematics
 
@@ -160,7 +162,8 @@ def demonstration() -> NotebookNode:
     )  # fmt: skip
     long_line = "very_long_name = " + " + ".join(f"term_{i}" for i in range(30))
     return chapter(
-        code_cell("import course_utils as cu", tags=("hide-cell",)),
+        code_cell(SET_UP, tags=("hide-cell",)),
+        code_cell("answer = 43", tags=("solution", "hide-cell")),
         figure_cell(),
         claim_cell(claim()),
         claim_cell(wrong),

@@ -56,6 +56,13 @@ def test_a_clean_book_builds(demo: Result) -> None:
     assert demo.code == 0, demo.output
 
 
+def test_marks_stay_with_their_formula(soup: Soup) -> None:
+    joined = soup("book/demo").select("p .formula-with-marks")[0]
+    for copy in joined.select(".katex-mathml, .katex-html"):
+        copy.decompose()
+    assert joined.get_text() == "(),"
+
+
 def test_every_kind_of_mathematics_is_rendered(demo: Result, soup: Soup) -> None:
     page = soup("book/demo")
     article = one(page, "article")
@@ -103,7 +110,11 @@ def test_details_hold_mathematics_and_code(soup: Soup) -> None:
 
 def test_tagged_cells_are_folded(soup: Soup) -> None:
     page = soup("book/demo")
-    assert "import course_utils" in one(page, ".tag_hide-cell details").get_text()
+    set_up, solution = page.select(".tag_hide-cell details")
+    assert "import course_utils" in set_up.get_text()
+    assert set_up.select("summary")[0].get_text(strip=True).startswith("Set up")
+    assert "answer = 43" in solution.get_text()
+    assert solution.select("summary")[0].get_text(strip=True).startswith("Solution")
     assert "answer = 42" in one(page, ".tag_hide-input details").get_text()
     assert "0.501" in one(page, ".tag_hide-input .output").get_text()
 

@@ -1,0 +1,52 @@
+"""A comma stays with its formula.
+
+A browser may break a line between a formula and the mark that follows or opens it, so
+that a line begins with a comma or ends with a bracket. Formula and marks are put into
+one inline element, which the style sheet keeps together; a long formula may still
+break inside.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
+
+BEFORE = re.compile(r"[(\[“‘]+$")
+AFTER = re.compile(r"^\S+")
+
+
+def take(text: nodes.Node | None, marks: re.Pattern[str]) -> str:
+    """Cut the marks from the text beside a formula and return them."""
+    found = marks.search(text.astext()) if isinstance(text, nodes.Text) else None
+    if text is None or found is None:
+        return ""
+    words = text.astext()
+    text.parent.replace(text, nodes.Text(words[: found.start()] + words[found.end() :]))
+    return found[0]
+
+
+class KeepPunctuation(SphinxTransform):
+    """Join each inline formula of a page with the marks that touch it."""
+
+    default_priority = 220
+
+    def apply(self, **kwargs: Any) -> None:
+        """Run on one page."""
+        for formula in list(self.document.findall(nodes.math)):
+            parent, place = formula.parent, formula.parent.index(formula)
+            before = take(parent[place - 1] if place else None, BEFORE)
+            after = take(parent[place + 1] if place + 1 < len(parent) else None, AFTER)
+            if before or after:
+                together = nodes.inline("", classes=["formula-with-marks"])
+                formula.replace_self(together)
+                together.extend([nodes.Text(before), formula, nodes.Text(after)])
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Sphinx's entry point."""
+    app.add_transform(KeepPunctuation)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
