@@ -2,8 +2,8 @@
 
 A browser may break a line between a formula and the mark that follows or opens it, so
 that a line begins with a comma or ends with a bracket. Formula and marks are put into
-one inline element, which the style sheet keeps together; a long formula may still
-break inside.
+one inline element, which the style sheet keeps on one line. A long formula must be
+free to break, and stays as it is.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sphinx.transforms import SphinxTransform
 
 BEFORE = re.compile(r"[(\[“‘]+$")
 AFTER = re.compile(r"^\S+")
+LONGEST = 25  # characters of TeX; narrower than a phone with any letters
 
 
 def take(text: nodes.Node | None, marks: re.Pattern[str]) -> str:
@@ -36,7 +37,8 @@ class KeepPunctuation(SphinxTransform):
 
     def apply(self, **kwargs: Any) -> None:
         """Run on one page."""
-        for formula in list(self.document.findall(nodes.math)):
+        formulas = list(self.document.findall(nodes.math))
+        for formula in (one for one in formulas if len(one.astext()) <= LONGEST):
             parent, place = formula.parent, formula.parent.index(formula)
             before = take(parent[place - 1] if place else None, BEFORE)
             after = take(parent[place + 1] if place + 1 < len(parent) else None, AFTER)
