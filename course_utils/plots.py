@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import TwoSlopeNorm
 from torch import Tensor
 
 from course_utils.notebook import COLOURS
@@ -36,7 +37,13 @@ def need_columns(table: pd.DataFrame, *columns: str) -> None:
 
 
 def predicted_and_measured(
-    table: pd.DataFrame, x: str, *, ax: Axes | None = None, label: str = "", colour: str = "blue"
+    table: pd.DataFrame,
+    x: str,
+    *,
+    ax: Axes | None = None,
+    label: str = "",
+    colour: str = "blue",
+    marker: str = "o",
 ) -> Axes:
     """Predicted curve and measured points with their spread, on the same axes.
 
@@ -47,6 +54,7 @@ def predicted_and_measured(
         ax: where to draw; a new figure without it.
         label: what the points are, for the legend.
         colour: a name from ``notebook.COLOURS``.
+        marker: matplotlib's name for the points' shape.
 
     Raises:
         ValueError: if a column is missing or there are no rows.
@@ -63,7 +71,7 @@ def predicted_and_measured(
         table[x],
         table["measured"],
         yerr=table["spread"],
-        fmt="o",
+        fmt=marker,
         markersize=5,
         color=COLOURS[colour],
         label=label,
@@ -158,15 +166,16 @@ def validity_map(table: pd.DataFrame, chart: ValidityMap, *, ax: Axes | None = N
     ax = _axes(ax)
     measured = table.pivot(index=y.name, columns=x.name, values="measured")
     predicted = table.pivot(index=y.name, columns=x.name, values="predicted")
-    reach = max(abs(measured.to_numpy() - chart.threshold).max(), 1e-9)
+    low, high = measured.to_numpy().min(), measured.to_numpy().max()
+    middle = chart.threshold  # white is where the claim just holds
+    scale = TwoSlopeNorm(middle, vmin=min(low, middle - 0.01), vmax=max(high, middle + 0.01))
     mesh = ax.pcolormesh(
         measured.columns,
         measured.index,
         measured,
         shading="nearest",
         cmap="PuOr_r",
-        vmin=chart.threshold - reach,
-        vmax=chart.threshold + reach,
+        norm=scale,
         edgecolors="#ffffff",
         linewidth=0.4,
     )
