@@ -90,6 +90,7 @@ async def execute(path: Path, environment: Mapping[str, str] | None = None) -> E
         kernel_name="python3",
         timeout=CELL_SECONDS,
         record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # else each kernel remarks on its transport
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_execute=lambda cell, cell_index: running.append(cell.id),
