@@ -12,6 +12,7 @@ import pytest
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.browser.browsing import (
     DESKTOP,
@@ -151,6 +152,12 @@ def test_dark_mode_toggles_and_stays(driver: WebDriver, address: str) -> None:
     assert driver.execute_script(brightness) != light
     driver.refresh()
     assert driver.execute_script(theme) == "dark"
+
+
+def test_the_search_finds_pages(driver: WebDriver, address: str) -> None:
+    driver.get(f"{address}/search.html?q=claim")
+    results = (By.CSS_SELECTOR, "#search-results ul.search li a")
+    WebDriverWait(driver, 10).until(lambda found: found.find_elements(*results))
 
 
 def test_icons_come_from_the_small_font(driver: WebDriver, address: str) -> None:
