@@ -18,6 +18,9 @@ FIELDS = (
 
 SIGNS = {"equal": "", "at_most": "at most ", "at_least": "at least ", "between": "between "}
 
+# A bound is loosened to one side only.
+LOOSENED = {"equal": "±", "at_most": "+", "at_least": "−", "between": "±"}
+
 
 def number(value: Any, digits: int = 4) -> str:
     """A stored number with few significant digits; a pair of them as “a and b”.
@@ -71,8 +74,9 @@ class Claim:
     @property
     def prediction(self) -> str:
         """What was predicted, with its tolerance."""
-        text = SIGNS[self.data["relation"]] + number(self.data["predicted"])
-        return f"{text} ± {number(self.data['tolerance'])}" if self.data["tolerance"] else text
+        relation, tolerance = self.data["relation"], self.data["tolerance"]
+        text = SIGNS[relation] + number(self.data["predicted"])
+        return f"{text} {LOOSENED[relation]} {number(tolerance)}" if tolerance else text
 
     @property
     def measurement(self) -> str:

@@ -30,7 +30,7 @@ def test_verdict(holds: bool, expected: bool, verdict: str) -> None:
     [
         ({}, "0.5 ± 0.02"),
         ({"tolerance": 0}, "0.5"),
-        ({"relation": "at_most"}, "at most 0.5 ± 0.02"),
+        ({"relation": "at_most"}, "at most 0.5 + 0.02"),
         ({"relation": "between", "predicted": [-1.0, 2.5]}, "between −1 and 2.5 ± 0.02"),
     ],
 )
