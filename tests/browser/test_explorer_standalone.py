@@ -42,7 +42,8 @@ def draw_bar(figure: Figure) -> Any:
     def update(height: float, colour: str = "red") -> str:
         bar.set_height(height)
         bar.set_color(colour)
-        return f"A {colour} bar, {height:g} high, on an axis from 0 to 10."
+        more = " It reaches the upper end, and no bar can be higher here." if height == 10 else ""
+        return f"A {colour} bar, {height:g} high, on an axis from 0 to 10.{more}"
 
     return update
 
@@ -284,6 +285,7 @@ def test_it_lives_when_a_front_end_inserts_it(
     driver: WebDriver, one: Explorer, two: Explorer, tmp_path: Path, attached: bool
 ) -> None:
     """As Jupyter's front ends do: markup first, then each script anew, in the page or before."""
+    edited = Explorer(one.title, one.controls, [], one.patches, [f"{t} New." for t in one.texts])
     open_page(driver, tmp_path, '<main id="out"></main>')
     driver.execute_script(
         """
@@ -298,7 +300,7 @@ def test_it_lives_when_a_front_end_inserts_it(
         }
         if (!attached) out.append(host);
         """,
-        two.html + one.html,
+        two.html + one.html + edited.html,
         attached,
     )
     explorers = driver.find_elements(By.CSS_SELECTOR, ".course-explorer")
@@ -306,6 +308,8 @@ def test_it_lives_when_a_front_end_inserts_it(
     sliders(explorers[1])[0].send_keys(Keys.HOME)
     assert state(explorers[0]) == expected(two, 7, "10", "blue")
     assert state(explorers[1]) == expected(one, 0, "−1.5")
+    sliders(explorers[2])[0].send_keys(Keys.HOME)
+    assert state(explorers[2]) == expected(edited, 0, "−1.5")
 
 
 def test_it_lives_where_the_script_runs_outside_its_place(

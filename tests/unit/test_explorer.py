@@ -316,6 +316,7 @@ def test_words_with_markup_are_shown_as_they_stand():
     assert parts.text["course-name"].startswith('height "h" <i> & more')
     assert parts.all("input")[1]["aria-valuetext"] == "<b>"
     data = stored_data(made)
+    assert "<" not in re.search(r"var data=(\{.*\}), tag", made.html)[1]
     assert data["texts"][3] == f"{nasty} 2 a&b"
     assert data["values"][1] == ["<b>", "a&b"]
 
