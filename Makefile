@@ -70,7 +70,7 @@ clean: ## remove the built site and caches (the environment stays)
 $(STAMP): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	|| { echo "The course needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is not one: name one, as in make PYTHON=python3.12 book"; exit 1; }
-	@echo "Making the environment in $(VENV): about three minutes, once."
+	@echo "Making the environment in $(VENV): about two minutes, once."
 	@test -f $@ || $(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
