@@ -95,7 +95,7 @@ def test_a_copy_does_not_depend_on_its_neighbours():
 def test_weights_have_the_fan_in_variance():
     net = cu.MLP([400, 100], "relu", seeds=range(20), gain=2**0.5)
     assert float(net.weights[0].detach().var()) == pytest.approx(2 / 400, rel=0.02)  # not 2/100: fan-in
-    assert float(net.biases[0].abs().max()) == 0
+    assert float(net.biases[0].detach().abs().max()) == 0
 
 
 def test_fit_takes_the_steps_of_torchs_sgd():
