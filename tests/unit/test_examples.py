@@ -1,0 +1,25 @@
+"""The examples in the docstrings of course_utils run and print what they say."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import course_utils
+
+MODULES = [
+    module.name for module in pkgutil.walk_packages(course_utils.__path__, "course_utils.")
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_print_what_they_say(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # an example may look for files beside it
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.failed == 0
+    assert result.attempted > 0 or name.startswith("course_utils.checks")
+
+
+def test_every_module_is_tried():
+    assert len(MODULES) > 15
