@@ -47,7 +47,7 @@ def break_it(claim: str, *, sure: float | None = None, **setting: Any) -> None:
     theory_said = "hold" if result["predicted_holds"] else "break"
     print(
         f"The claim {word} here: {chart.quantity} {result['measured']:.3f} "
-        f"± {result['spread']:.2g} over {FRESH_SEEDS} seeds, threshold {chart.threshold:g}. "
+        f"± {result['spread']:.2g}\nover {FRESH_SEEDS} seeds, threshold {chart.threshold:g}. "
         f"Theory said {result['predicted']:.3f}: it should {theory_said}."
     )
     if sure is not None:

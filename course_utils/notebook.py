@@ -26,11 +26,11 @@ STYLE: Any = {
     "axes.prop_cycle": cycler(color=list(COLOURS.values())),
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.titlesize": 11,
+    "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
     "axes.labelsize": 10,
-    "figure.dpi": 110,
-    "figure.figsize": (6.4, 3.8),
+    "figure.dpi": 150,  # sharp on a phone, too
+    "figure.figsize": (5.6, 3.6),  # text of 10 points is still 8 pixels on a phone
     "figure.constrained_layout.use": True,
     "font.size": 10,
     "legend.frameon": False,

@@ -231,5 +231,6 @@ def mark_counterexamples(found: Sequence[dict[str, Any]], chart: ValidityMap, *,
             xytext=(8, 6),
             textcoords="offset points",
             fontsize=8,
+            bbox={"facecolor": "#ffffff", "alpha": 0.8, "pad": 1, "edgecolor": "none"},
         )
     return ax

@@ -140,9 +140,9 @@ def test_steps_to_loss_averages_over_the_window():
 
 
 def test_seeds_can_be_moved_and_do_not_overlap(monkeypatch):
-    first = cu.seeds(10)
-    monkeypatch.setenv("COURSE_SEED_OFFSET", "3")
-    assert not set(first) & set(cu.seeds(10))
+    first = cu.seeds(10_000)
+    monkeypatch.setenv("COURSE_SEED_OFFSET", "1")
+    assert not set(first) & set(cu.seeds(10_000))
     monkeypatch.setenv("COURSE_SEED_OFFSET", "-1")
     with pytest.raises(ValueError, match="whole number of at least 0, got '-1'"):
         cu.seeds(1)
