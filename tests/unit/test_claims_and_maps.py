@@ -203,6 +203,7 @@ WRONG_ANSWERS = {
         (lambda x: 1 / torch.linalg.eigvalsh(x.T @ x / len(x))[-1], "still stable"),
         (lambda x: 2 / torch.linalg.eigvalsh(torch.cov(x.T))[-1], "diverges"),
         (lambda x: 2 / torch.linalg.eigvalsh(x.T @ x)[-1], "still stable"),
+        (lambda x: 3 / torch.linalg.eigvalsh(x.T @ x / len(x))[-1], "diverges"),
         (lambda x: -1, "more than 0"),
     ],
 }
