@@ -12,7 +12,7 @@ SITE := _build/html
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test site serve preview run robust lock system chromium diff-driver clean
+.PHONY: help book test site serve preview run robust colab-env test-colab lock system chromium diff-driver clean
 
 # The environment is stale when this folder was moved or its Python is gone.
 ifneq ($(wildcard $(STAMP)),)
@@ -29,6 +29,7 @@ test: site chromium ## check everything: code, types, chapters, site
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -n 2 --dist loadscope
+	$(BIN)/python -m tools.colab
 
 site: $(STAMP)
 	@$(BIN)/jupyter-book build . -W --keep-going --quiet || { rm -rf _build/.doctrees $(SITE)/.buildinfo; exit 1; }
@@ -46,6 +47,12 @@ run: $(STAMP) ## execute all chapters in place, or one: CH=02
 
 robust: $(STAMP) ## test every claim under fresh seeds (OFFSETS=10)
 	@$(BIN)/python -m tools.robust --offsets $(OFFSETS) $(CH)
+
+colab-env: $(STAMP) ## make an environment with the versions that Colab has
+	@$(BIN)/python -m tools.colab --env
+
+test-colab: $(STAMP) ## run all chapters as Colab would, or one: CH=02
+	@$(BIN)/python -m tools.colab $(CH)
 
 lock: $(STAMP) ## pin anew all that pyproject.toml asks for, in requirements.txt
 	$(BIN)/python -m tools.lock

@@ -84,10 +84,23 @@ async def execute(path: Path, environment: Mapping[str, str] | None = None) -> E
     """
     notebook = nbformat.read(path, as_version=4)
     tidy(notebook)
+    seconds = await run_cells(notebook, path, environment or {})
+    tidy(notebook)
+    return Executed(notebook, seconds)
+
+
+async def run_cells(
+    notebook: NotebookNode, path: Path, environment: Mapping[str, str], kernel: str = "python3"
+) -> float:
+    """Run a notebook as it stands, as if it lay at ``path``, and return the seconds it took.
+
+    Raises:
+        ChapterError: if a cell raises, takes too long, or ends the kernel.
+    """
     running: list[str] = []
     client = NotebookClient(
         notebook,
-        kernel_name="python3",
+        kernel_name=kernel,
         timeout=CELL_SECONDS,
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],  # else each kernel remarks on its transport
@@ -97,11 +110,10 @@ async def execute(path: Path, environment: Mapping[str, str] | None = None) -> E
     )
     started = time.perf_counter()
     try:
-        await client.async_execute(env={**os.environ, **KERNEL_ENVIRONMENT, **(environment or {})})
+        await client.async_execute(env={**os.environ, **KERNEL_ENVIRONMENT, **environment})
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise ChapterError(f"{path.name}#{running[-1]} failed:\n{error}") from None
-    tidy(notebook)
-    return Executed(notebook, time.perf_counter() - started)
+    return time.perf_counter() - started
 
 
 def to_bytes(notebook: NotebookNode) -> bytes:
