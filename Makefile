@@ -12,7 +12,7 @@ SITE := _build/html
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test site serve preview run robust colab-env test-colab lock system chromium diff-driver clean
+.PHONY: help book test site serve preview run robust colab-env test-colab publish unpublish lock system chromium diff-driver clean
 
 # The environment is stale when this folder was moved or its Python is gone.
 ifneq ($(wildcard $(STAMP)),)
@@ -53,6 +53,13 @@ colab-env: $(STAMP) ## make an environment with the versions that Colab has
 
 test-colab: $(STAMP) ## run all chapters as Colab would, or one: CH=02
 	@$(BIN)/python -m tools.colab $(CH)
+
+# The shell reads REPO and TAG, so that no sign in them can become a command.
+publish: $(STAMP) ## name the course's address everywhere: REPO=https://github.com/… TAG=v1.0
+	@$(BIN)/python -m tools.publish "$$REPO" "$$TAG"
+
+unpublish: $(STAMP) ## take the address out again
+	@$(BIN)/python -m tools.publish --undo
 
 lock: $(STAMP) ## pin anew all that pyproject.toml asks for, in requirements.txt
 	$(BIN)/python -m tools.lock
