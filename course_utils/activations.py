@@ -97,15 +97,22 @@ def gaussian_moments(which: str | Activation, spread: float = 1.0) -> tuple[floa
     return mean, float((density * (y - mean) ** 2).sum())
 
 
-def centred(which: str | Activation) -> Activation:
-    """f minus its mean for standard normal z: the same curve, moved down or up.
+def centred(which: str | Activation, spread: float = 1.0) -> Activation:
+    """f minus its mean for normal z with mean 0: the same curve, moved down or up.
+
+    Args:
+        which: the activation.
+        spread: standard deviation of z, more than 0.
+
+    Raises:
+        ValueError: for an unknown activation or a spread that is not more than 0.
 
     Example:
         >>> round(gaussian_moments(centred("sigmoid"))[0], 9)
         0.0
     """
     original = activation(which)
-    mean, _ = gaussian_moments(original)
+    mean, _ = gaussian_moments(original, spread)
     return Activation(f"centred {original.name}", lambda z: original(z) - mean, original.derivative)
 
 

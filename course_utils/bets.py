@@ -13,7 +13,13 @@ import matplotlib.pyplot as plt
 from course_utils import plots
 from course_utils.seeding import seeds
 from course_utils.show import show
-from course_utils.validity import checked_setting, the_map, validity_map, verdict
+from course_utils.validity import (
+    ValidityMap,
+    checked_setting,
+    the_map,
+    validity_map,
+    verdict,
+)
 
 BETS = Path("bets.jsonl")
 FRESH_SEEDS = 20
@@ -38,33 +44,37 @@ def break_it(claim: str, *, sure: float | None = None, **setting: Any) -> None:
         >>> break_it("ch02-one-sign-map", mean=5, batch=1)  # doctest: +SKIP
     """
     chart = the_map(claim)
-    if sure is not None and not 0 <= sure <= 1:
-        raise ValueError(f"sure must be from 0 to 1, got {sure}")
+    _check_sure(sure)
     setting = checked_setting(chart, setting)
     fresh = seeds(SEEDS_OF_THE_MAP + FRESH_SEEDS)[SEEDS_OF_THE_MAP:]  # not those of the map
     result = verdict(chart, setting, fresh)
-    word = "holds" if result["holds"] else "breaks"
-    theory_said = "hold" if result["predicted_holds"] else "break"
-    print(
-        f"The claim {word} here: {chart.quantity} {result['measured']:.3f} "
-        f"± {result['spread']:.2g}\nover {FRESH_SEEDS} seeds, threshold {chart.threshold:g}. "
-        f"Theory said {result['predicted']:.3f}: it should {theory_said}."
-    )
+    print(_sentence(chart, result))
     if sure is not None:
         _record_bet(claim, setting, sure, bool(result["holds"]))
     figure, axes = plt.subplots()
     plots.validity_map(validity_map(claim, seeds(SEEDS_OF_THE_MAP)), chart, ax=axes)
-    axes.plot(
-        setting[chart.x.name],
-        setting[chart.y.name],
-        "*",
-        markersize=18,
-        color="#000000",
-        markeredgecolor="#ffffff",
-        label="your setting",
-    )
-    axes.legend(loc="upper left", frameon=True)
+    plots.mark_setting(setting, chart, ax=axes)
+    word = "holds" if result["holds"] else "breaks"
     show(figure, alt=f"The map of {claim} with your setting as a star; the claim {word} there.")
+
+
+def _check_sure(sure: Any) -> None:
+    if sure is None:
+        return
+    if isinstance(sure, bool) or not isinstance(sure, (int, float)) or not 0 <= sure <= 1:
+        raise ValueError(f"sure must be a number from 0 to 1 (80 % is 0.8), got {sure!r}")
+
+
+def _sentence(chart: ValidityMap, result: dict[str, Any]) -> str:
+    word = "holds" if result["holds"] else "breaks"
+    close = abs(result["measured"] - chart.threshold) < 2 * result["error"]
+    return (
+        f"The claim {word} here{', but it is too close to call' if close else ''}: "
+        f"{chart.quantity} {result['measured']:.3f} ± {result['spread']:.2g} over "
+        f"{FRESH_SEEDS} seeds, threshold {chart.threshold:g}.\n"
+        f"Theory, for {chart.assumes}, said {result['predicted']:.3f}: it should "
+        f"{'hold' if result['predicted_holds'] else 'break'}."
+    )
 
 
 def _record_bet(claim: str, setting: dict[str, Any], sure: float, holds: bool) -> None:
@@ -73,8 +83,10 @@ def _record_bet(claim: str, setting: dict[str, Any], sure: float, holds: bool) -
         file.write(json.dumps(bet) + "\n")
     bets = load_bets()
     print(
-        f"You said {sure:.0%}. After {len(bets)} bet{'s' if len(bets) > 1 else ''} your Brier "
-        f"score is {brier_score(bets):.3f} (0 is perfect, 0.25 is what always saying 50 % gives)."
+        f"You were {sure:.0%} sure that it holds, and it {'holds' if holds else 'breaks'}: "
+        f"this bet costs {(sure - holds) ** 2:.2f}.\nYour mean over {len(bets)} "
+        f"bet{'s' if len(bets) > 1 else ''} (Brier score) is {brier_score(bets):.3f}; "
+        "0 is perfect, and always saying 50 % gives 0.25."
     )
 
 

@@ -42,7 +42,7 @@ def digits(seed: int) -> Split:
     bunch = load_digits()
     inputs = torch.tensor(bunch.data, dtype=torch.float32) / 16
     labels = torch.tensor(bunch.target, dtype=torch.int64)
-    order = torch.randperm(len(labels), generator=generator(seed))
+    order = torch.randperm(len(labels), generator=generator(seed, "split"))
     train, test = order[:DIGITS_IN_TRAINING], order[DIGITS_IN_TRAINING:]
     return Split(inputs[train], labels[train], inputs[test], labels[test])
 

@@ -14,6 +14,7 @@ from course_utils.checks.common import NotAttempted
 CHECK_MIME = "application/vnd.course.check+json"
 Check = Callable[[Any], str | None]
 CHECKS: dict[str, Check] = {**zero_centring.CHECKS}
+FUNCTIONS = {*zero_centring.FUNCTIONS}  # the exercises whose answer is a function
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ def judge(id: str, answer: Any) -> Result:
     try:
         if answer is None or answer is ...:
             raise NotAttempted
+        if id in FUNCTIONS and not callable(answer):
+            return Result(id, True, False, "give the function itself, not what it returns.")
         hint = CHECKS[id](answer)
     except NotAttempted:
         return Result(id, attempted=False, passed=False)

@@ -9,7 +9,7 @@ from course_utils.data import inputs_with_mean
 from course_utils.networks import MLP
 from course_utils.training import cross_entropy
 
-ERRORS = ("independent", "equal", "fitted")
+ERRORS = ("noise", "equal", "fitted", "signal")
 
 
 def one_sign(updates: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ def unit_updates(
     updates: int,
     generator: torch.Generator,
     weights: int = 2,
-    errors: str = "independent",
+    errors: str = "noise",
     inputs: str = "normal",
 ) -> Tensor:
     """Updates Σᵢ δᵢxᵢ of one unit, each from a fresh minibatch (divided by √B).
@@ -55,9 +55,11 @@ def unit_updates(
         updates: how many minibatches.
         generator: where the random numbers come from.
         weights: n, at least 1.
-        errors: the model of δ. ``"independent"``: normal, mean 0, independent of x;
-            ``"equal"``: the same for the whole batch; ``"fitted"``: independent, with the
-            batch's mean subtracted, so that Σδ = 0 (needs B ≥ 2).
+        errors: the model of δ. ``"noise"``: normal, mean 0, independent of x;
+            ``"equal"``: the same for the whole batch; ``"fitted"``: noise with the
+            batch's mean subtracted, so that Σδ = 0 (needs B ≥ 2); ``"signal"``: δ = v·x
+            with v = (1, −1, 1, −1, …)/√n, the errors of weights whose optimum lies
+            across the mean (needs an even n).
         inputs: distribution of the inputs, see ``data.inputs_with_mean``.
 
     Returns:
@@ -81,13 +83,23 @@ def unit_updates(
         raise ValueError(
             "errors='fitted' subtracts the batch's mean: it needs a batch of 2 or more"
         )
+    if errors == "signal" and weights % 2:
+        raise ValueError(f"errors='signal' needs an even number of weights, got {weights}")
     x = inputs_with_mean(mean, (updates, batch, weights), generator, inputs)
-    shape = (updates, 1 if errors == "equal" else batch, 1)
-    delta = torch.randn(shape, generator=generator, dtype=torch.float64)
-    if errors == "fitted":
-        delta = delta - delta.mean(dim=1, keepdim=True)
-    total: Tensor = (delta * x).sum(dim=1)
+    total: Tensor = (_errors(errors, x, generator) * x).sum(dim=1)
     return total / batch**0.5
+
+
+def _errors(model: str, x: Tensor, generator: torch.Generator) -> Tensor:
+    """δ for every example: x has shape (updates, batch, n), δ (updates, batch, 1)."""
+    updates, batch, weights = x.shape
+    if model == "signal":
+        across = torch.ones(weights, 1, dtype=x.dtype)
+        across[1::2] = -1
+        return x @ across / weights**0.5
+    shape = (updates, 1 if model == "equal" else batch, 1)
+    delta = torch.randn(shape, generator=generator, dtype=x.dtype)
+    return delta - delta.mean(dim=1, keepdim=True) if model == "fitted" else delta
 
 
 def unit_gradients(model: MLP, inputs: Tensor, labels: Tensor, layer: int) -> Tensor:

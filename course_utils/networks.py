@@ -55,7 +55,7 @@ class MLP(nn.Module):
         if not 0 < gain < math.inf:
             raise ValueError(f"gain must be more than 0 and finite, got {gain}")
         self.hidden = activation(hidden)
-        generators = [generator(seed) for seed in seeds]
+        generators = [generator(seed, "weights") for seed in seeds]
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
         for n_in, n_out in pairwise(sizes):

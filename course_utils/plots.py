@@ -207,6 +207,36 @@ def validity_map(table: pd.DataFrame, chart: ValidityMap, *, ax: Axes | None = N
     return ax
 
 
+def mark_setting(setting: dict[str, Any], chart: ValidityMap, *, ax: Axes) -> Axes:
+    """Put a star on a map: full where the map's assumptions hold, hollow where they do not.
+
+    Args:
+        setting: a value for both axes, and choices.
+        chart: the map's description.
+        ax: axes with the map.
+
+    Example:
+        >>> from course_utils.validity import MAPS
+        >>> chart = MAPS["ch02-one-sign-map"]
+        >>> len(mark_setting({"mean": 1, "batch": 2}, chart, ax=plt.subplots()[1]).lines)
+        1
+    """
+    inside = all(
+        setting.get(name, values[0]) == values[0] for name, values in chart.choices.items()
+    )
+    ax.plot(
+        setting[chart.x.name],
+        setting[chart.y.name],
+        "*",
+        markersize=18,
+        color="#000000" if inside else "#ffffff",
+        markeredgecolor="#ffffff" if inside else "#000000",
+        label="your setting" if inside else "your setting, outside the map's assumptions",
+    )
+    ax.legend(loc="upper left", frameon=True)
+    return ax
+
+
 def mark_counterexamples(found: Sequence[dict[str, Any]], chart: ValidityMap, *, ax: Axes) -> Axes:
     """Put counterexamples on a map, each with its finder's name.
 
@@ -224,9 +254,9 @@ def mark_counterexamples(found: Sequence[dict[str, Any]], chart: ValidityMap, *,
         setting = entry["setting"]
         point = (setting[chart.x.name], setting[chart.y.name])
         ax.plot(*point, "D", color="#ffffff", markeredgecolor="#000000", markersize=7)
-        extra = ", ".join(str(setting[name]) for name in chart.choices if name in setting)
+        extra = ", ".join(f"{n}: {setting[n]}" for n in chart.choices if n in setting)
         ax.annotate(
-            f"{entry['finder']} ({extra})",
+            f"counterexample by {entry['finder']}\n({extra})",
             point,
             xytext=(8, 6),
             textcoords="offset points",

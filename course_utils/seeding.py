@@ -8,7 +8,9 @@ generator per seed. Setting the environment variable ``COURSE_SEED_OFFSET`` to
 from __future__ import annotations
 
 import os
+from zlib import crc32
 
+import numpy as np
 import torch
 
 SEEDS_PER_OFFSET = 10_000
@@ -41,11 +43,13 @@ def seeds(n: int) -> list[int]:
     return list(range(first, first + n))
 
 
-def generator(seed: int) -> torch.Generator:
+def generator(seed: int, purpose: str = "") -> torch.Generator:
     """A CPU generator with its own stream of random numbers.
 
     Args:
         seed: a whole number of at least 0.
+        purpose: what the numbers are for. One seed gives each purpose a stream of its
+            own, so that weights and minibatches, say, are independent.
 
     Returns:
         A ``torch.Generator``, independent of torch's global one.
@@ -59,4 +63,5 @@ def generator(seed: int) -> torch.Generator:
     """
     if seed < 0:
         raise ValueError(f"a seed must be at least 0, got {seed}")
-    return torch.Generator(device="cpu").manual_seed(seed)
+    mixed = np.random.SeedSequence([seed, crc32(purpose.encode())]).generate_state(1)
+    return torch.Generator(device="cpu").manual_seed(int(mixed[0]))

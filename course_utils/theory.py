@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 from scipy.special import ndtr
+from scipy.stats import chi
 
 
 @cache  # finding the nodes takes 4 ms, using them 0.1
@@ -84,6 +85,46 @@ def _one_sign_given(u: np.ndarray, mean: float, batch: int, weights: int) -> np.
     signal = mean * math.sqrt(batch) * u
     share: np.ndarray = ndtr(signal) ** weights + ndtr(-signal) ** weights
     return share
+
+
+def one_sign_share_signal(mean: float, batch: int) -> float:
+    """The same share for two weights while there is a signal: δ = v·x, v = (1, −1)/√2.
+
+    These are the errors of a linear unit whose optimum lies across the mean. With
+    a = v·x ~ N(0, 1) and b ~ N(√2μ, 1) along the mean, both entries of Σ δx have one
+    sign if |Σab| > Σa². Given the a's, Σab is normal with mean √2μΣa and variance Σa²,
+    so with r² = Σa² (χ² with B degrees) and T = Σa/r the chance is
+    Φ(√2μT − r) + Φ(−√2μT − r). The direction and the length of a are independent.
+
+    Args:
+        mean: μ.
+        batch: B, at least 1.
+
+    Returns:
+        A probability; for large B about 2Φ(−√(B/(1 + 2μ²))): it goes to 0.
+
+    Raises:
+        ValueError: if ``batch`` is below 1.
+
+    Example:
+        >>> round(one_sign_share_signal(2.0, 1), 3), one_sign_share_signal(2.0, 64) < 0.02
+        (0.956, True)
+    """
+    _check_unit(batch, 2)
+    nodes, node_weights = _nodes(200)
+    shortest, longest = max(0.0, math.sqrt(batch) - 9), math.sqrt(batch) + 9
+    r = shortest + (longest - shortest) * (nodes + 1) / 2
+    density_r = node_weights * chi.pdf(r, batch)
+    if batch == 1:
+        t, density_t = np.array([1.0]), np.array([1.0])
+    else:
+        theta = nodes * min(math.pi / 2, 12 / math.sqrt(batch))
+        t = math.sqrt(batch) * np.sin(theta)
+        density_t = node_weights * np.cos(theta) ** (batch - 2)
+    push = math.sqrt(2) * mean * t[:, None]
+    shares = ndtr(push - r) + ndtr(-push - r)
+    weights = density_t[:, None] * density_r
+    return float((shares * weights).sum() / weights.sum())
 
 
 def one_sign_share_large_batch(mean: float) -> float:

@@ -54,7 +54,10 @@ def fit(
     labels = labels.expand(model.copies, -1) if labels.dim() == 1 else labels
     rows = torch.arange(model.copies)[:, None]
     examples = labels.shape[1]
-    draws = [torch.randint(examples, (steps, batch), generator=generator(seed)) for seed in seeds]
+    draws = [
+        torch.randint(examples, (steps, batch), generator=generator(seed, "minibatches"))
+        for seed in seeds
+    ]
     batches = torch.stack(draws, dim=1)  # steps, copies, batch
     losses = torch.empty(model.copies, steps)
     parameters = list(model.parameters())

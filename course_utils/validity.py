@@ -28,12 +28,16 @@ COUNTEREXAMPLES = Path(__file__).parent / "counterexamples"
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of a map: the setting's name, its label, and the values measured."""
+    """One axis of a map: the setting's name, its label, and the values measured.
+
+    ``logarithmic``: drawn so. ``whole``: only whole numbers make sense.
+    """
 
     name: str
     label: str
     values: tuple[float, ...]
     logarithmic: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class ValidityMap:
     Attributes:
         claim: the claim's id.
         statement: what holds where the quantity reaches the threshold.
+        assumes: what the prediction takes for granted, apart from the two axes.
         quantity: its name, for labels.
         threshold: the claim holds where the mean over seeds is at least this.
         x: first axis. y: second axis.
@@ -54,6 +59,7 @@ class ValidityMap:
 
     claim: str
     statement: str
+    assumes: str
     quantity: str
     threshold: float
     x: Axis
@@ -75,6 +81,7 @@ MAPS = {
     "ch02-one-sign-map": ValidityMap(
         claim="ch02-one-sign-map",
         statement="at least 9 updates in 10 move both weights the same way",
+        assumes="normal inputs, and errors that are noise",
         quantity="share of one-sign updates",
         threshold=0.9,
         x=Axis(
@@ -82,12 +89,14 @@ MAPS = {
             "mean of the inputs μ (in standard deviations)",
             (0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
         ),
-        y=Axis("batch", "batch size B", (1, 2, 4, 8, 16, 32, 64, 128), logarithmic=True),
+        y=Axis(
+            "batch", "batch size B", (1, 2, 4, 8, 16, 32, 64, 128), logarithmic=True, whole=True
+        ),
         measure=_one_sign_share,
         predict=lambda mean, batch: theory.one_sign_share(mean, int(batch)),
         choices={
             "inputs": ("normal", "uniform", "exponential"),
-            "errors": ("independent", "equal", "fitted"),
+            "errors": ("noise", "equal", "fitted", "signal"),
         },
     ),
 }
@@ -117,7 +126,8 @@ def validity_map(claim: str, seeds: Sequence[int]) -> pd.DataFrame:
 
     Returns:
         One row for each point: the two settings, ``measured`` (mean over seeds),
-        ``spread`` (their standard deviation), ``predicted``, ``holds``, ``predicted_holds``.
+        ``spread`` (their standard deviation), ``error``
+        (standard error of the mean), ``predicted``, ``holds``, ``predicted_holds``.
 
     Raises:
         ValueError: if the claim has no map, or for fewer than 2 seeds.
@@ -153,6 +163,7 @@ def verdict(chart: ValidityMap, setting: dict[str, Any], seeds: Sequence[int]) -
         "measured": measured,
         "spread": statistics.stdev(values),
         "predicted": predicted,
+        "error": statistics.stdev(values) / math.sqrt(len(values)),
         "holds": measured >= chart.threshold,
         "predicted_holds": predicted >= chart.threshold,
     }
@@ -170,21 +181,19 @@ def checked_setting(chart: ValidityMap, setting: dict[str, Any]) -> dict[str, An
     """
     needed = {chart.x.name, chart.y.name}
     known = needed | set(chart.choices)
-    if not needed <= set(setting) <= known:
-        raise ValueError(
-            f"{chart.claim} needs {' and '.join(sorted(needed))}, and may have "
-            f"{', '.join(sorted(chart.choices))}; got {', '.join(sorted(setting)) or 'nothing'}"
-        )
+    for name in setting:
+        if name not in known:
+            raise ValueError(f"no setting {name!r} here; there are {', '.join(sorted(known))}")
+    if missing := needed - set(setting):
+        raise ValueError(f"{chart.claim} needs a value for {' and '.join(sorted(missing))}")
     for axis in (chart.x, chart.y):
         low, high = min(axis.values), max(axis.values)
         value = setting[axis.name]
-        if not isinstance(value, (int, float)) or not low <= value <= high:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f"{axis.name} must be a number, got {value!r}")
+        if not low <= value <= high:
             raise ValueError(f"{axis.name} must be from {low:g} to {high:g}, got {value!r}")
-        if (
-            all(isinstance(v, int) for v in axis.values)
-            and axis.logarithmic
-            and value != int(value)
-        ):
+        if axis.whole and value != int(value):
             raise ValueError(f"{axis.name} must be a whole number, got {value!r}")
     for name, allowed in chart.choices.items():
         if name in setting and setting[name] not in allowed:
@@ -234,6 +243,5 @@ def survives(counterexample: dict[str, Any], seeds: Sequence[int]) -> bool:
     """
     chart = the_map(counterexample["claim"])
     result = verdict(chart, counterexample["setting"], seeds)
-    standard_error = result["spread"] / math.sqrt(len(seeds))
-    beyond_chance = abs(result["measured"] - chart.threshold) >= 4 * standard_error
+    beyond_chance = abs(result["measured"] - chart.threshold) >= 4 * result["error"]
     return bool(result["holds"] != result["predicted_holds"] and beyond_chance)

@@ -24,6 +24,8 @@ def batch_update(answer: Callable[..., Any]) -> str | None:
     update = as_tensor(answer((x @ w - y).detach(), x, 0.1))
     if update.shape != truth.shape:
         return f"three weights need three updates, yours has shape {tuple(update.shape)}."
+    if torch.allclose(update, torch.as_tensor(answer((x @ w - y).detach(), x, 0.7)).double()):
+        return "your step does not depend on the learning rate."
     if torch.allclose(update, -truth):
         return "your step climbs the loss."
     if torch.allclose(update, 5 * truth):
@@ -36,10 +38,15 @@ def batch_update(answer: Callable[..., Any]) -> str | None:
 def share_of_one_example(answer: Callable[..., Any]) -> str | None:
     """Exercise 2: share of one-sign inputs, held against counting 200 000 of them."""
     g = torch.Generator().manual_seed(3)
-    for mean, weights in ((0.0, 2), (1.0, 2), (1.0, 5), (2.0, 20), (-1.0, 3)):
+    for mean, weights in ((1.0, 1), (0.0, 2), (1.0, 2), (1.0, 5), (2.0, 20), (-1.0, 3)):
         x = inputs_with_mean(mean, (200_000, weights), g)
         counted = float(((x > 0).all(1) | (x < 0).all(1)).double().mean())
         share = float(as_tensor(answer(mean, weights)))
+        if weights == 1 and abs(share - counted) > 0.006:
+            return (
+                "a single weight always has one sign, up or down, so its share is 1; "
+                f"you say {share:.2f}. Check your Φ, and count both signs."
+            )
         if abs(share - counted) > 0.006:  # more than five standard errors
             return (
                 f"for μ = {mean:g} and n = {weights}, counting gives about {counted:.2f}, "
@@ -63,9 +70,14 @@ def centre_without_peeking(answer: Callable[..., Any]) -> str | None:
     if new_train.shape != train.shape or new_test.shape != test.shape:
         return "the shapes should stay as they were."
     if float(new_train.mean(0).abs().max()) > 1e-5:
-        return "some feature of the training part still has a mean."
+        return (
+            "some feature of the training part still has a mean. "
+            "Each feature has its own, and only the training part may say which."
+        )
     if float(new_test.mean(0).abs().max()) < 1e-5:
         return "a model in use does not know the test set: where did you get its mean?"
+    if not torch.allclose(new_train.std(0), train.double().std(0), atol=1e-5):
+        return "only move the features, do not stretch them."
     shift = (train.double() - new_train)[0]
     if not torch.allclose(test.double() - new_test, shift.expand_as(new_test), atol=1e-5):
         return "training part and test part must be moved by the same amounts."
@@ -79,9 +91,13 @@ def south_east(answer: Any) -> str | None:
     delta, x = (as_tensor(part) for part in answer)
     if x.dim() != 2 or x.shape[1] != 2 or delta.shape != x.shape[:1]:
         return "with B examples, δ has shape (B,) and the inputs have shape (B, 2)."
+    if not bool(torch.isfinite(x).all() and torch.isfinite(delta).all()):
+        return "errors and inputs must be finite numbers."
     if not bool((x > 0).all()):
         return "all inputs must be positive: that is the whole difficulty."
     change = -(delta @ x)
+    if bool(change[0] < 0 and change[1] > 0):
+        return "that goes north-west, exactly the other way: look at the minus in equation (2.1)."
     if not bool(change[0] > 0 and change[1] < 0):
         return (
             f"the weights change by ({change[0]:+.2g}, {change[1]:+.2g}) times η. "
@@ -125,3 +141,4 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
     "ch02-ex4": south_east,
     "ch02-ex5": largest_step,
 }
+FUNCTIONS = CHECKS.keys() - {"ch02-ex4"}

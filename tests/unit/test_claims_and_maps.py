@@ -123,11 +123,16 @@ def test_a_broken_counterexample_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"mean": 1}, "needs batch and mean"),
-        ({"mean": 1, "batch": 1, "depth": 3}, "got batch, depth, mean"),
+        ({"mean": 1}, "needs a value for batch"),
+        ({"mean": "2", "batch": 1}, "mean must be a number, got '2'"),
+        ({"mean": 1, "batch": 1, "sure": "80%"}, "80 % is 0.8"),
+        (
+            {"mean": 1, "batch": 1, "depth": 3},
+            "no setting 'depth' here; there are batch, errors, inputs, mean",
+        ),
         ({"mean": 1, "batch": 2.5}, "whole number, got 2.5"),
         ({"mean": 1, "batch": 1, "inputs": "odd"}, "got 'odd'"),
-        ({"mean": 1, "batch": 1, "sure": 2}, "from 0 to 1, got 2"),
+        ({"mean": 1, "batch": 1, "sure": 2}, "from 0 to 1 .80 % is 0.8., got 2"),
     ],
 )
 def test_break_it_says_what_it_needs(setting, message):
@@ -146,7 +151,7 @@ def test_break_it_keeps_a_scored_bet(tmp_path, monkeypatch, capsys):
     cu.break_it("ch02-one-sign-map", mean=0, batch=1, sure=0.4)
     assert [bet["holds"] for bet in cu.load_bets()] == [True, False]
     assert cu.brier_score(cu.load_bets()) == pytest.approx((0.1**2 + 0.4**2) / 2)
-    assert "After 2 bets your Brier score is 0.085" in capsys.readouterr().out
+    assert "Your mean over 2 bets (Brier score) is 0.085" in capsys.readouterr().out
     bets.BETS.write_text('{"claim": 1}\n')
     with pytest.raises(ValueError, match="line 1 is not a bet"):
         cu.load_bets()
@@ -181,10 +186,12 @@ WRONG_ANSWERS = {
         (lambda d, x, r: -r * (d[:, None] * x).sum(0), "sum of the losses"),
         (lambda d, x, r: -r * d.mean() * x.mean(0), "follow one weight"),
         (lambda d, x, r: -r * d, "three updates"),
+        (lambda d, x, r: -0.3 * (d[:, None] * x).mean(0), "does not depend on the learning rate"),
+        (torch.zeros(3), "give the function itself"),
     ],
     "ch02-ex2": [
-        (lambda m, n: torch.special.ndtr(torch.tensor(m)) ** n, "counting gives"),
-        (lambda m, n: 0.5, "counting"),
+        (lambda m, n: torch.special.ndtr(torch.tensor(m)) ** n, "count both signs"),
+        (lambda m, n: 1.0, "counting gives"),
     ],
     "ch02-ex3": [
         (lambda a, b: (a - a.mean(0), b - b.mean(0)), "does not know the test set"),
@@ -192,9 +199,12 @@ WRONG_ANSWERS = {
         (lambda a, b: (a.sub_(a.mean(0)), b), "changed the tensors"),
         (lambda a, b: (a - a.mean(0), b - 1), "same amounts"),
         (lambda a, b: a - a.mean(0), "two tensors"),
+        (lambda a, b: ((a - a.mean(0)) / a.std(0), b - a.mean(0)), "do not stretch"),
     ],
     "ch02-ex4": [
-        (([1.0, -1.0], [[3.0, 1.0], [1.0, 3.0]]), "weights change by"),
+        (([1.0, -1.0], [[3.0, 1.0], [1.0, 3.0]]), "north-west"),
+        (([1.0, 1.0], [[3.0, 1.0], [1.0, 3.0]]), "weights change by"),
+        (([1.0, math.nan], [[3.0, 1.0], [1.0, 3.0]]), "finite numbers"),
         (([-1.0, 1.0], [[3.0, -1.0], [1.0, 3.0]]), "must be positive"),
         (([-1.0], [[3.0, 1.0], [1.0, 3.0]]), "shape"),
         ([1.0], "give a pair"),

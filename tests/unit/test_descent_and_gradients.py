@@ -79,6 +79,10 @@ def test_models_of_the_errors():
     assert float(fitted.std()) == pytest.approx(
         math.sqrt(3 / 4), rel=0.05
     )  # the mean of 50 is gone
+    x = cu.inputs_with_mean(3.0, (2, 5, 2), cu.generator(3))
+    signal = cu.unit_updates(3.0, 5, updates=2, errors="signal", generator=cu.generator(3))
+    across = (x[..., :1] - x[..., 1:]) / math.sqrt(2)
+    assert torch.allclose(signal, (across * x).sum(1) / 5**0.5)
     equal = cu.unit_updates(50.0, 4, errors="equal", **big)
     assert bool(cu.one_sign(equal).all())
 
@@ -146,6 +150,12 @@ def test_mean_over_spread_is_the_excess_eigenvalue():
         (
             lambda: cu.unit_updates(1, 1, updates=1, generator=cu.generator(0), errors="fitted"),
             "batch of 2 or more",
+        ),
+        (
+            lambda: cu.unit_updates(
+                1, 2, updates=1, weights=3, generator=cu.generator(0), errors="signal"
+            ),
+            "even number of weights, got 3",
         ),
         (
             lambda: cu.unit_gradients(

@@ -8,9 +8,7 @@ import pytest
 
 import course_utils
 
-MODULES = [
-    module.name for module in pkgutil.walk_packages(course_utils.__path__, "course_utils.")
-]
+MODULES = [module.name for module in pkgutil.walk_packages(course_utils.__path__, "course_utils.")]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -62,6 +62,8 @@ def test_centred_has_no_mean_and_the_same_curve():
     shift = cu.activation("relu")(z) - relu(z)
     assert torch.allclose(shift, torch.full_like(z, 1 / math.sqrt(2 * math.pi)))
     assert torch.equal(relu.derivative(z), cu.activation("relu").derivative(z))
+    wide = cu.centred("relu", spread=2**0.5)  # what a layer of gain √2 passes on
+    assert torch.allclose(cu.activation("relu")(z) - wide(z), torch.full_like(z, math.pi**-0.5))
     doubled = cu.scaled("tanh", 2)
     assert torch.allclose(doubled(z), 2 * torch.tanh(z))
     assert torch.allclose(doubled.derivative(z), 2 * (1 - torch.tanh(z) ** 2))
@@ -94,8 +96,19 @@ def test_a_copy_does_not_depend_on_its_neighbours():
 
 def test_weights_have_the_fan_in_variance():
     net = cu.MLP([400, 100], "relu", seeds=range(20), gain=2**0.5)
-    assert float(net.weights[0].detach().var()) == pytest.approx(2 / 400, rel=0.02)  # not 2/100: fan-in
+    assert float(net.weights[0].detach().var()) == pytest.approx(
+        2 / 400, rel=0.02
+    )  # not 2/100: fan-in
     assert float(net.biases[0].detach().abs().max()) == 0
+
+
+def test_a_seed_gives_each_purpose_its_own_stream():
+    def draw(*arguments):
+        return torch.rand(3, generator=cu.generator(*arguments)).tolist()
+
+    assert draw(1, "weights") == draw(1, "weights")
+    assert draw(1, "weights") != draw(1, "minibatches")
+    assert draw(1) != draw(2)
 
 
 def test_fit_takes_the_steps_of_torchs_sgd():
@@ -105,7 +118,9 @@ def test_fit_takes_the_steps_of_torchs_sgd():
     seeds, rates, steps, batch = [5, 6], [0.1, 0.3], 12, 8
     losses = cu.fit(net, x, y, rates=rates, steps=steps, batch=batch, seeds=seeds)
     for copy, other in enumerate(twins):
-        draws = torch.randint(30, (steps, batch), generator=cu.generator(seeds[copy]))
+        draws = torch.randint(
+            30, (steps, batch), generator=cu.generator(seeds[copy], "minibatches")
+        )
         optimizer = torch.optim.SGD(other.parameters(), lr=rates[copy])
         for step, chosen in enumerate(draws):
             loss = functional.cross_entropy(other(x[chosen]), y[chosen])

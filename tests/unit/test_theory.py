@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
 from course_utils import theory
+from course_utils.gradients import one_sign, unit_updates
 
 MEANS = st.floats(-6, 6)
 
@@ -51,6 +52,20 @@ def test_one_sign_share_is_a_probability_even_in_the_mean(mean, batch, weights):
 def test_the_share_falls_with_the_batch_and_stays_above_its_limit(mean, batch):
     assert theory.one_sign_share(mean, batch) <= theory.one_sign_share(mean, batch - 1) + 1e-9
     assert theory.one_sign_share(mean, batch) >= theory.one_sign_share_large_batch(mean) - 1e-9
+
+
+@pytest.mark.parametrize(("mean", "batch"), [(2, 1), (2, 4), (2, 64), (5, 16), (0, 3)])
+def test_a_signal_frees_the_weights_as_counted(mean, batch):
+    updates = unit_updates(
+        mean, batch, updates=40_000, errors="signal", generator=torch.Generator().manual_seed(6)
+    )
+    counted = float(one_sign(updates).double().mean())
+    assert theory.one_sign_share_signal(mean, batch) == pytest.approx(counted, abs=0.01)
+
+
+def test_a_signal_in_a_large_batch():
+    limit = math.erfc(math.sqrt(2000 / (1 + 2 * 5**2)) / math.sqrt(2))
+    assert theory.one_sign_share_signal(5, 2000) == pytest.approx(limit, rel=0.2)
 
 
 def test_equal_errors_grow_surer_with_the_batch():
