@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tools.chapters import ROOT
+from tools.markdown import INLINE_CODE
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -89,3 +90,16 @@ def test_code_and_text_have_their_licences() -> None:
     for section in range(1, 9):
         assert f"\nSection {section} – " in content
     assert 'license = "MIT"' in (ROOT / "pyproject.toml").read_text()
+
+
+NAMED = re.compile(r"`((?:\.github|book|course_utils|tests|tools)/[\w./-]*[\w/])`")
+EXAMPLES = {"book/NN_topic.ipynb", "course_utils/counterexamples/some-words.json"}
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_files_and_commands_that_a_page_names_exist(page: str) -> None:
+    text = (ROOT / page).read_text()
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)", INLINE_CODE.sub("", text))
+    names = set(NAMED.findall(text)) | set(links)
+    assert {name for name in names if not (ROOT / name).exists()} <= EXAMPLES
+    assert set(re.findall(r"`make ([a-z-]+)", text)) <= TARGETS
