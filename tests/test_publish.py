@@ -67,7 +67,7 @@ def cell(course: Path, cell_id: str) -> NotebookNode:
 
 
 def test_all_places_of_the_repository_agree() -> None:
-    assert disagreements() == []
+    assert disagreements() == [], "run make publish with the address that _config.yml names"
 
 
 # --- what publishing does ----------------------------------------------------------------
