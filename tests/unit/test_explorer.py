@@ -14,7 +14,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from course_utils import explorer as module
+from course_utils import explorer_page
 from course_utils.explorer import Explorer, control, explore
 
 
@@ -409,8 +409,8 @@ def test_numbers_of_numpy_become_plain_numbers():
 
 
 def test_limits_on_the_number_of_states():
-    assert module.STATES_OF_ONE == 25
-    assert module.STATES_AT_MOST == 40
+    assert explorer_page.STATES_OF_ONE == 25
+    assert explorer_page.STATES_AT_MOST == 40
     with pytest.raises(ValueError, match="at most 25 values, got 26"):
         explore(draw_bar, title="Long", height=heights(range(26)))
     with pytest.raises(ValueError, match="at most 40 states, got 7 × 6 = 42"):

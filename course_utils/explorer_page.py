@@ -1,0 +1,332 @@
+"""A stored explorer: frames and words in one piece of HTML that asks nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+import itertools
+import json
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from course_utils.explorer_stage import HEIGHT, SCALES, WIDTH, Control, Stage, Value, png, text_of
+
+STATES_OF_ONE = 25
+STATES_AT_MOST = 40
+HTML_BYTES_AT_MOST = 600_000
+
+# Of several sharpnesses, the highest that keeps the page light is taken.
+HTML_BYTES_OF_SHARP = 500_000
+# Full-colour PNG is three times as large. Median cut keeps greys grey; maximum
+# coverage is smaller and faster, but tints grids and frames.
+COLOURS = 64
+# A state stores only what differs from the start, which lies under it: axes and
+# words that stand still are stored once. Curves with a legend, at 1.5: 12 kB
+# instead of 18; a path on contours: 8 kB instead of 22. What differs is taken
+# in blocks and with all neighbouring blocks, so that no mark of the start shines
+# through at the edges when the browser scales the picture.
+BLOCK = 4
+NOTHING = COLOURS - 1
+
+
+class Explorer:
+    """A stored explorer: what Jupyter displays as the output of the cell.
+
+    Args:
+        title: one line above the figure.
+        controls: those stored, in the order of the states (the last runs fastest).
+        fixed: those that only a live figure moves; each is stored at its start.
+        patches: one PNG for each state: the start whole, the others as what to lay
+            over it, transparent where nothing differs.
+        texts: one alternative text for each state.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        controls: list[Control],
+        fixed: list[Control],
+        patches: list[bytes],
+        texts: list[str],
+    ) -> None:
+        self.title, self.controls, self.fixed = title, controls, fixed
+        self.patches, self.texts = patches, texts
+
+    @property
+    def start(self) -> int:
+        """The number of the state shown first."""
+        state = 0
+        for one in self.controls:
+            state = state * len(one.values) + one.values.index(one.start)
+        return state
+
+    def frame(self, state: int) -> Image.Image:
+        """What a reader sees in a state, as a picture."""
+        start, patch = (
+            Image.open(io.BytesIO(self.patches[number])).convert("RGBA")
+            for number in (self.start, state)
+        )
+        return Image.alpha_composite(start, patch).convert("RGB")
+
+    @property
+    def note(self) -> str:
+        """What the stored figure does not move, in words; empty if nothing."""
+        if not self.fixed:
+            return ""
+        parts = ", ".join(f"{one.label} = {text_of(one.start)}" for one in self.fixed)
+        return f"Fixed here: {parts}. Run the cell with live=True to move it."
+
+    @property
+    def html(self) -> str:
+        """The explorer as self-contained HTML."""
+        return _page(self)
+
+    def __repr__(self) -> str:
+        return "\n".join(filter(None, [self.title, self.texts[self.start], self.note]))
+
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict[str, str], dict[str, dict[str, object]]]:
+        data = {
+            "text/html": self.html,
+            "image/png": base64.b64encode(self.patches[self.start]).decode("ascii"),
+            "text/plain": repr(self),
+        }
+        size = {"width": WIDTH, "height": HEIGHT}
+        return data, {"image/png": {"alt": self.texts[self.start], **size}}
+
+
+def stored(stage: Stage, title: str, controls: Mapping[str, Control]) -> Explorer:
+    """The stored explorer: every state of the first two controls, as sharp as fits."""
+    moved = dict(itertools.islice(controls.items(), 2))
+    rest = [one for name, one in controls.items() if name not in moved]
+    _check_states(list(moved.values()))
+    start = {name: one.start for name, one in controls.items()}
+    grid = itertools.product(*(one.values for one in moved.values()))
+    states = [start | dict(zip(moved, values, strict=True)) for values in grid]
+    expected, last, size = HTML_BYTES_OF_SHARP / SCALES[0], SCALES[-1], 0
+    for scale in SCALES:
+        if scale * expected > HTML_BYTES_OF_SHARP and scale != last:
+            continue
+        pictures, texts = _frames(stage, states, states.index(start), scale)
+        patches = _patches(pictures, states.index(start))
+        made = Explorer(title.strip(), list(moved.values()), rest, patches, texts)
+        size = len(made.html.encode())
+        if size <= HTML_BYTES_OF_SHARP:
+            break
+        expected = size / scale  # the size goes about as the scale
+    if size > HTML_BYTES_AT_MOST:
+        raise ValueError(
+            f"an explorer stores at most {HTML_BYTES_AT_MOST // 1000} kB, got {size // 1000} kB "
+            f"in {len(states)} states: give fewer values, or draw fewer marks and colours"
+        )
+    return made
+
+
+def _frames(
+    stage: Stage, states: list[dict[str, Value]], start: int, scale: float
+) -> tuple[list[Image.Image], list[str]]:
+    """The picture and the text of each state; the start is drawn first and again."""
+    stage.scale(scale)
+    drawn = [(stage.say(state), stage.picture()) for state in [states[start], *states]]
+    (first_text, first), *rest = drawn
+    if (first_text, first.tobytes()) != (rest[start][0], rest[start][1].tobytes()):
+        raise ValueError(
+            f"the start {states[start]} differs when it is come back to: "
+            "update must set all that depends on its values, and draw no random numbers"
+        )
+    texts = [text for text, _ in rest]
+    _check_texts(texts, states)
+    return [picture for _, picture in rest], texts
+
+
+def _check_texts(texts: list[str], states: list[dict[str, Value]]) -> None:
+    seen: dict[str, dict[str, Value]] = {}
+    for text, state in zip(texts, states, strict=True):
+        if text in seen:
+            raise ValueError(
+                f"{seen[text]} and {state} have the same alternative text {text!r}: "
+                "say what differs, at least the value"
+            )
+        seen[text] = state
+
+
+def _patches(pictures: list[Image.Image], start: int) -> list[bytes]:
+    """The start as a whole PNG, the others as what differs from it."""
+    # One palette for all: what stands still has the same colour in every state.
+    palette = _palette(pictures)
+    indices = [_indices(picture, palette) for picture in pictures]
+    patches = []
+    for number, here in enumerate(indices):
+        same = {} if number == start else {"transparency": NOTHING}
+        if same:
+            here = np.where(_surroundings(here != indices[start]), here, np.uint8(NOTHING))
+        image = Image.fromarray(here)
+        image.putpalette(palette.getpalette() or [])
+        patches.append(png(image, optimize=True, **same))
+    return patches
+
+
+def _palette(pictures: list[Image.Image]) -> Image.Image:
+    """White, then the colours of the pictures, then one that stands for nothing."""
+    # Every second row is enough, in half of the time. White stays out: it is most
+    # of a figure, and would be mixed with pale greys.
+    rows = np.concatenate([np.asarray(picture)[::2].reshape(-1, 3) for picture in pictures])
+    marks = rows[(rows < 255).any(axis=1)][:, np.newaxis]
+    if not marks.size:
+        raise ValueError("update must draw something, got a figure that is white in every state")
+    cut = Image.fromarray(marks).quantize(COLOURS - 2, Image.Quantize.MEDIANCUT)
+    colours = [255] * 3 + (cut.getpalette() or [])[: 3 * (COLOURS - 2)]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(colours + [255] * (3 * COLOURS - len(colours)))
+    return palette
+
+
+def _indices(picture: Image.Image, palette: Image.Image) -> NDArray[np.uint8]:
+    """The number of each pixel's colour in the palette."""
+    few = picture.quantize(palette=palette, dither=Image.Dither.NONE)
+    indices = np.array(few, dtype=np.uint8)
+    # Pillow looks colours up to within 4 levels: pale grey is not good enough for white.
+    indices[(np.asarray(picture) == 255).all(axis=-1)] = 0
+    return indices
+
+
+def _surroundings(differs: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Blocks in which something differs, and all their neighbours."""
+    height, width = differs.shape
+    blocks = differs.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).any(axis=(1, 3))
+    wide = np.pad(blocks, 1)
+    near = [
+        wide[i : i + blocks.shape[0], j : j + blocks.shape[1]] for i in range(3) for j in range(3)
+    ]
+    return np.logical_or.reduce(near).repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
+
+
+def _check_states(moved: list[Control]) -> None:
+    for one in moved:
+        if len(one.values) > STATES_OF_ONE:
+            raise ValueError(
+                f"a stored control has at most {STATES_OF_ONE} values, "
+                f"got {len(one.values)} for {one.label!r}"
+            )
+    states = math.prod(len(one.values) for one in moved)
+    if states > STATES_AT_MOST:
+        raise ValueError(
+            f"an explorer stores at most {STATES_AT_MOST} states, got "
+            f"{' × '.join(str(len(one.values)) for one in moved)} = {states}: make the grid coarser"
+        )
+
+
+# Everything is scoped by the id. Without scripts the controls stay hidden and
+# the frame of the start remains. The selector with an id is stronger than the
+# themes' rules that dim pictures in the dark.
+_STYLE = """
+#@ID@{max-width:640px;margin:1em 0}
+#@ID@ [hidden]{display:none!important}
+#@ID@ p{margin:.4em 0;padding:0}
+#@ID@ img{display:block;width:100%;max-width:640px;height:auto;margin:0;padding:0;border:0;
+background:#fff 0 0/100% 100%;filter:none;border-radius:4px;
+-webkit-print-color-adjust:exact;print-color-adjust:exact}
+#@ID@ .course-controls{display:grid;gap:.25em 1.5em;align-items:end;margin:.6em 0 .2em;
+grid-template-columns:repeat(auto-fit,minmax(min(15em,100%),1fr))}
+#@ID@ label{display:block;margin:0}
+#@ID@ .course-value{margin-left:.75em;font-weight:600;font-variant-numeric:tabular-nums}
+#@ID@ input{display:block;box-sizing:border-box;width:100%;height:2em;margin:0;padding:0;
+cursor:pointer;accent-color:#2b7bba}
+#@ID@ .course-words{font-size:.9em;min-height:4.6em}
+"""
+
+_SCRIPT = """
+(function(){
+var data=@DATA@, tag=document.currentScript, one=tag&&tag.closest&&tag.closest("#@ID@");
+var roots=one?[one]:[].slice.call(document.querySelectorAll("#@ID@"));
+roots.forEach(function(root){
+if(root.courseReady)return;
+root.courseReady=true;
+var all=function(what){return [].slice.call(root.querySelectorAll(what))};
+var image=all("img")[0], words=all(".course-words")[0], values=all(".course-value");
+var inputs=all("input"), now=data.start, under=image.src;
+image.style.backgroundImage="url("+under+")";
+function move(){
+var state=0;
+inputs.forEach(function(input,i){
+var k=+input.value, text=data.values[i][k];
+state=state*data.values[i].length+k;
+input.setAttribute("aria-valuetext",text);
+values[i].textContent=text;
+});
+if(state===now)return;
+now=state;
+image.src=state===data.start?under:"data:image/png;base64,"+data.patches[state];
+image.alt=words.textContent=data.texts[state];
+}
+inputs.forEach(function(input){
+input.addEventListener("input",move);
+input.addEventListener("keydown",function(event){event.stopPropagation()});
+});
+all(".course-controls")[0].hidden=false;
+move();
+});
+})();
+"""
+
+
+def _page(made: Explorer) -> str:
+    """The self-contained HTML of an explorer."""
+    name, start = _identity(made), made.start
+    patches = [base64.b64encode(patch).decode("ascii") for patch in made.patches]
+    first, patches[start] = patches[start], ""  # stands in the page already
+    data = {
+        "start": start,
+        "values": [one.texts for one in made.controls],
+        "texts": made.texts,
+        "patches": patches,
+    }
+    style = _STYLE.replace("@ID@", name)
+    script = _SCRIPT.replace("@ID@", name).replace("@DATA@", _for_script(data))
+    note = f'<p class="course-note">{html.escape(made.note)}</p>\n' if made.note else ""
+    return (
+        f'<div class="course-explorer" id="{name}" role="group" '
+        f'aria-label="{html.escape(made.title)}">\n<style>{style}</style>\n'
+        f"<p><strong>{html.escape(made.title)}</strong></p>\n"
+        f'<img width="{WIDTH}" height="{HEIGHT}" decoding="sync" '
+        f'alt="{html.escape(made.texts[start])}" '
+        f'src="data:image/png;base64,{first}">\n'
+        f'<div class="course-controls" hidden>\n{"".join(map(_row, made.controls))}</div>\n{note}'
+        f'<p class="course-words" aria-live="polite">{html.escape(made.texts[start])}</p>\n'
+        f"<script>{script}</script>\n</div>"
+    )
+
+
+def _row(one: Control) -> str:
+    """A slider inside its label, so that no second explorer can take the label."""
+    start = one.values.index(one.start)
+    text = html.escape(one.texts[start])
+    return (
+        f'<label><span class="course-name">{html.escape(one.label)}</span>'
+        f'<span class="course-value" aria-hidden="true">{text}</span>'
+        f'<input type="range" min="0" max="{len(one.values) - 1}" step="1" value="{start}" '
+        f'autocomplete="off" aria-valuetext="{text}"></label>\n'
+    )
+
+
+def _identity(made: Explorer) -> str:
+    """An id from the title and the controls.
+
+    Pictures and their texts are left out: they may differ in a pixel or a digit
+    from machine to machine, and the id in a stored output must not.
+    """
+    words = [made.title, *([one.label, *one.texts, text_of(one.start)] for one in made.controls)]
+    return "course-" + hashlib.sha256(json.dumps(words).encode()).hexdigest()[:12]
+
+
+def _for_script(data: object) -> str:
+    """JSON that cannot end a script, in ASCII."""
+    text = json.dumps(data, separators=(",", ":"))
+    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
