@@ -223,12 +223,12 @@ def _check_states(moved: list[Control]) -> None:
         )
 
 
-# Everything is scoped by the id. Without scripts the controls stay hidden and
-# the frame of the start remains. The selector with an id is stronger than the
-# themes' rules that dim pictures in the dark.
+# Everything is scoped by the id. The script makes the controls: where it does not
+# run, the frame of the start remains, and no slider that moves nothing (JupyterLab
+# strips scripts, styles and the attribute "hidden" until an output is trusted). The
+# selector with an id is stronger than the themes' rules that dim pictures in the dark.
 _STYLE = """
 #@ID@{max-width:640px;margin:1em 0}
-#@ID@ [hidden]{display:none!important}
 #@ID@ p{margin:.4em 0;padding:0}
 #@ID@ img{display:block;width:100%;max-width:640px;height:auto;margin:0;padding:0;border:0;
 background:#fff 0 0/100% 100%;filter:none;border-radius:4px;
@@ -250,6 +250,7 @@ roots.forEach(function(root){
 if(root.courseReady)return;
 root.courseReady=true;
 var all=function(what){return [].slice.call(root.querySelectorAll(what))};
+all(".course-controls")[0].innerHTML=data.controls;
 var image=all("img")[0], words=all(".course-words")[0], values=all(".course-value");
 var inputs=all("input"), now=data.start, under=image.src;
 image.style.backgroundImage="url("+under+")";
@@ -270,7 +271,6 @@ inputs.forEach(function(input){
 input.addEventListener("input",move);
 input.addEventListener("keydown",function(event){event.stopPropagation()});
 });
-all(".course-controls")[0].hidden=false;
 move();
 });
 })();
@@ -284,6 +284,7 @@ def _page(made: Explorer) -> str:
     first, patches[start] = patches[start], ""  # stands in the page already
     data = {
         "start": start,
+        "controls": "".join(map(_row, made.controls)),
         "values": [one.texts for one in made.controls],
         "texts": made.texts,
         "patches": patches,
@@ -298,7 +299,7 @@ def _page(made: Explorer) -> str:
         f'<img width="{WIDTH}" height="{HEIGHT}" decoding="sync" '
         f'alt="{html.escape(made.texts[start])}" '
         f'src="data:image/png;base64,{first}">\n'
-        f'<div class="course-controls" hidden>\n{"".join(map(_row, made.controls))}</div>\n{note}'
+        f'<div class="course-controls"></div>\n{note}'
         f'<p class="course-words" aria-live="polite">{html.escape(made.texts[start])}</p>\n'
         f"<script>{script}</script>\n</div>"
     )

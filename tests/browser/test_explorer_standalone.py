@@ -259,7 +259,7 @@ def test_without_scripts_the_default_frame_remains(
         ]
         for explorer in explorers:
             assert explorer.find_element(By.TAG_NAME, "img").is_displayed()
-            assert not any(slider.is_displayed() for slider in sliders(explorer))
+            assert not sliders(explorer)
     finally:
         driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
@@ -277,7 +277,7 @@ def test_where_scripts_and_styles_are_stripped_the_default_frame_remains(
     stripped = re.sub(r"<(style|script)>.*?</\1>", "", one.html, flags=re.DOTALL)
     (explorer,) = open_page(driver, tmp_path, stripped)
     assert explorer.find_element(By.TAG_NAME, "img").is_displayed()
-    assert not sliders(explorer)[0].is_displayed()
+    assert not sliders(explorer)
 
 
 @pytest.mark.parametrize("attached", [True, False])

@@ -193,6 +193,7 @@ def texts(driver: WebDriver) -> list[str]:
 def test_a_stored_explorer_shows_its_frame_before_it_is_trusted(driver: WebDriver) -> None:
     assert dark(driver, ".course-explorer img") > 0.05
     assert "A bar, 2 high" in seen(driver, ".course-words")[0].text
+    assert not driver.find_elements(By.CSS_SELECTOR, ".course-explorer input")
     assert errors(driver) == []
 
 

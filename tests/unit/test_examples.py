@@ -17,7 +17,9 @@ def test_examples_print_what_they_say(name, tmp_path, monkeypatch):
     result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0
     # What a learner does not call needs no example: explore stands for its floors.
-    assert result.attempted > 0 or name.startswith(("course_utils.checks", "course_utils.explorer_"))
+    assert result.attempted > 0 or name.startswith(
+        ("course_utils.checks", "course_utils.explorer_")
+    )
 
 
 def test_every_module_is_tried():
