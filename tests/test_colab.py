@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +145,44 @@ def test_the_driver_sees_a_picture_that_stays_and_an_error() -> None:
         drive(explore, draw(moving=False), title="Still", height=heights)
     with pytest.raises(AssertionError, match="no height"):
         drive(explore, draw(moving=True, raising=True), title="Fails", height=heights)
+
+
+def test_versions_that_cannot_be_had_are_skipped_loudly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pins = tmp_path / "pins.txt"
+    pins.write_text("numpy==0.0.1\n")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setattr(colab, "PINS", pins)
+    monkeypatch.setattr(colab, "ENVIRONMENT", tmp_path / "environment")
+    monkeypatch.setattr(colab, "STAMP", tmp_path / "environment" / "made-for")
+    assert colab.main([]) == 0
+    printed = capsys.readouterr().out
+    assert "SKIPPED, nothing was run as in Colab" in printed
+    assert "No matching distribution found for numpy==0.0.1" in printed
+    assert not colab.STAMP.exists()
+
+
+def test_the_environment_is_made_anew_when_its_versions_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    real = colab.subprocess.run
+
+    def run(given: Sequence[object], **options: Any) -> Any:
+        command = [str(part) for part in given]
+        asked.append(command)
+        quick = "--version" in command or command[-2:] == ["-c", ""]
+        return real(command if quick else ["true"], **options)
+
+    pins = tmp_path / "pins.txt"
+    pins.write_text("numpy==2.1.3\n")
+    monkeypatch.setattr(colab.subprocess, "run", run)
+    monkeypatch.setattr(colab, "PINS", pins)
+    monkeypatch.setattr(colab, "ENVIRONMENT", tmp_path)
+    monkeypatch.setattr(colab, "STAMP", tmp_path / "made-for")
+    for change, made in [("", True), ("", False), ("seaborn==0.13.2\n", True)]:
+        pins.write_text(pins.read_text() + change)
+        asked.clear()
+        colab.make_environment()
+        assert any("install" in command for command in asked) == made
