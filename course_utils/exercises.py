@@ -8,13 +8,14 @@ from typing import Any
 
 from IPython.display import display
 
-from course_utils.checks import zero_centring
+from course_utils.checks import check_yourself, zero_centring
 from course_utils.checks.common import NotAttempted
 
 CHECK_MIME = "application/vnd.course.check+json"
 Check = Callable[[Any], str | None]
-CHECKS: dict[str, Check] = {**zero_centring.CHECKS}
-FUNCTIONS = {*zero_centring.FUNCTIONS}  # the exercises whose answer is a function
+CHECKS: dict[str, Check] = {**check_yourself.CHECKS, **zero_centring.CHECKS}
+# The exercises whose answer is a function.
+FUNCTIONS = {*check_yourself.FUNCTIONS, *zero_centring.FUNCTIONS}
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,15 @@ def test_chapters_are_found_by_number(tmp_path: Path) -> None:
         chapters.find(["03"], tmp_path)
 
 
+def test_the_page_before_chapter_1_is_found_first_and_as_number_00(tmp_path: Path) -> None:
+    for name in ("01_a.ipynb", chapters.CHECK_YOURSELF, "notes.ipynb"):
+        (tmp_path / name).touch()
+    first, second = chapters.find(book=tmp_path)
+    assert (first.name, second.name) == (chapters.CHECK_YOURSELF, "01_a.ipynb")
+    assert chapters.find(["00"], tmp_path) == [first.resolve()]
+    assert [chapters.number_of(path) for path in (first, second)] == ["00", "01"]
+
+
 def test_interrupted_writing_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

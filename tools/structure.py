@@ -29,6 +29,7 @@ from tools.chapters import (
     SETUP_ID,
     SETUP_METADATA,
     find,
+    number_of,
     setup_source,
 )
 from tools.markdown import problems_in_markdown
@@ -263,7 +264,7 @@ def complete_claims(chapter: Chapter) -> Problems:
     for cell_id, output in chapter.outputs():
         claim = output.get("data", {}).get(CLAIM_MIME)
         if claim is not None:
-            for problem in problems_in_claim(claim, chapter.path.name[:2]):
+            for problem in problems_in_claim(claim, number_of(chapter.path)):
                 yield cell_id, problem
 
 
@@ -308,7 +309,7 @@ def solved_exercises(chapter: Chapter) -> Problems:
             yield cell.id, "calls cu.check, but has neither the tag 'exercise' nor 'solution'"
         for kind in kinds:
             numbers[kind].append(cell.id.removeprefix(f"{kind}-"))
-            for problem in problems_in_exercise(cell, kind, chapter.path.name[:2]):
+            for problem in problems_in_exercise(cell, kind, number_of(chapter.path)):
                 yield cell.id, problem
     for number in numbers["exercise"]:
         if number not in numbers["solution"]:

@@ -219,7 +219,8 @@ WRONG_ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("id", list(exercises.CHECKS))
+# Those of other chapters stand in tests of their own.
+@pytest.mark.parametrize("id", [id for id in exercises.CHECKS if id.startswith("ch02")])
 def test_a_wrong_answer_gets_a_hint_and_an_untouched_stub_none(id):
     assert WRONG_ANSWERS[id]
     for answer, hint in WRONG_ANSWERS[id]:
