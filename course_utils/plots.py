@@ -198,10 +198,13 @@ def validity_map(table: pd.DataFrame, chart: ValidityMap, *, ax: Axes | None = N
         linewidths=2,
     )
     ax.plot([], [], color="#000000", linewidth=2, label="theory's boundary")
+    if x.logarithmic:
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(x.values, [f"{value:g}" for value in x.values])
     if y.logarithmic:
         ax.set_yscale("log", base=2)
         ax.set_yticks(y.values, [f"{value:g}" for value in y.values])
-        ax.minorticks_off()
+    ax.minorticks_off()
     ax.set_xlabel(x.label)
     ax.set_ylabel(y.label)
     return ax

@@ -12,8 +12,8 @@ from functools import cache
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
-from scipy.special import ndtr
-from scipy.stats import chi
+from scipy.special import digamma, ndtr, polygamma
+from scipy.stats import binom, chi
 
 
 @cache  # finding the nodes takes 4 ms, using them 0.1
@@ -167,6 +167,59 @@ def path_ratio_one_example(mean: float) -> float:
     density_b = weight_b * np.exp(-(b**2) / 2) / math.sqrt(2 * math.pi)
     length = np.sqrt(a[:, None] ** 2 + (b[None, :] + math.sqrt(2) * mean) ** 2)
     return float(((a * density_a)[:, None] * length * density_b[None, :]).sum())
+
+
+def product_variance(mean_x: float, variance_x: float, mean_w: float, variance_w: float) -> float:
+    """Variance of the product of two independent variables.
+
+    E[X²W²] − (E[X]E[W])² = E[X]²Var W + E[W]²Var X + Var X Var W
+    (L. Goodman, 1960, doi:10.2307/2281592).
+
+    Raises:
+        ValueError: if a variance is negative.
+
+    Example:
+        >>> product_variance(1, 1, 0, 0.01)
+        0.02
+    """
+    if variance_x < 0 or variance_w < 0:
+        raise ValueError(f"variances must be at least 0, got {variance_x} and {variance_w}")
+    return mean_x**2 * variance_w + mean_w**2 * variance_x + variance_x * variance_w
+
+
+def log_norm_step(width: int, relu: bool = False) -> tuple[float, float]:
+    """Mean and variance of log(‖h′‖²/‖h‖²) for one layer that keeps E‖h‖².
+
+    A linear layer with σ² = 1/n multiplies the squared norm by χ²_n/n. A ReLU layer
+    with σ² = 2/n multiplies it by 2χ²_K/n, where K, the number of active units, is
+    binomial (n, ½); given K ≥ 1. Layers are independent, so both numbers add up over
+    depth; to leading order the variance of ReLU is 5/n and the mean −5/(2n).
+
+    Source: B. Hanin, D. Rolnick (2018), arXiv:1803.01719, for the growth with Σ 1/n.
+
+    Args:
+        width: n, at least 2.
+        relu: whether a ReLU follows.
+
+    Raises:
+        ValueError: if the width is below 2.
+
+    Example:
+        >>> mean, variance = log_norm_step(100, relu=True)
+        >>> round(100 * variance, 1)
+        5.2
+    """
+    if width < 2:
+        raise ValueError(f"a spread over units needs a width of at least 2, got {width}")
+    if not relu:
+        return float(digamma(width / 2) + math.log(2 / width)), float(polygamma(1, width / 2))
+    active = np.arange(1, width + 1)
+    share = binom.pmf(active, width, 0.5)
+    share /= share.sum()
+    mean = digamma(active / 2) + math.log(4 / width)
+    overall = float((share * mean).sum())
+    variance = float((share * (polygamma(1, active / 2) + (mean - overall) ** 2)).sum())
+    return overall, variance
 
 
 def largest_eigenvalue(inputs: int, mean: float) -> float:
