@@ -37,6 +37,8 @@ site: $(STAMP)
 
 serve: $(STAMP) ## serve the built site on 127.0.0.1 (PORT=8000)
 	@test -f $(SITE)/index.html || { echo "There is no site yet. Run: make book"; exit 1; }
+	@$(BIN)/python -c 'import socket, sys; socket.create_server(("127.0.0.1", int(sys.argv[1])))' $(PORT) 2>/dev/null \
+	|| { echo "Port $(PORT) is busy or no port. Try another: make serve PORT=8001"; exit 1; }
 	@echo "http://127.0.0.1:$(PORT)/  (Ctrl-C stops it)"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(SITE)
 

@@ -1,9 +1,11 @@
 """The course's utility package: ``import course_utils as cu``.
 
-Modules are floors, and imports point down only. Ground: ``seeding``, ``data``,
-``activations``, ``theory``, ``signals``. Middle: ``networks``, ``training``, ``descent``,
-``gradients``, ``validity``. Top: ``notebook``, ``plots``, ``show``, ``explorer``,
-``claims``, ``bets``, ``checks``, ``exercises``.
+Modules are floors, and a module imports only what stands before it here.
+
+Ground: ``seeding``, ``quadrature``, ``data``, ``activations``, ``theory``, ``signals``.
+Middle: ``networks``, ``training``, ``descent``, ``gradients``, ``validity``.
+Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_page``,
+``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``.
 """
 
 from course_utils import plots, signals, theory
@@ -24,11 +26,17 @@ from course_utils.descent import (
     one_example_at_a_time,
     path_ratio,
     second_moment,
+    steps_to_excess,
     until,
 )
 from course_utils.exercises import check
 from course_utils.explorer import control, explore
-from course_utils.gradients import mean_over_spread, one_sign, unit_gradients, unit_updates
+from course_utils.gradients import (
+    one_sign,
+    squared_mean_over_variance,
+    unit_gradients,
+    unit_updates,
+)
 from course_utils.networks import MLP
 from course_utils.notebook import COLOURS, start
 from course_utils.seeding import generator, seeds
@@ -60,7 +68,6 @@ __all__ = [
     "gradient_descent",
     "inputs_with_mean",
     "load_bets",
-    "mean_over_spread",
     "one_example_at_a_time",
     "one_sign",
     "path_ratio",
@@ -70,7 +77,9 @@ __all__ = [
     "seeds",
     "show",
     "signals",
+    "squared_mean_over_variance",
     "start",
+    "steps_to_excess",
     "steps_to_loss",
     "survives",
     "the_map",

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from course_utils.quadrature import gauss_legendre
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def gaussian_expectation(g: Callable[[Tensor], Tensor], spread: float = 1.0) -> 
     """
     if not 0 < spread < math.inf:
         raise ValueError(f"spread must be more than 0 and finite, got {spread}")
-    nodes, weights = _nodes(40)
+    nodes, weights = gauss_legendre(40)
     # z from 0 to 12 spreads; beyond that the density is nothing
     edges = [0.0, *(e for e in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0) if e < 12 * spread)]
     edges += list(np.linspace(edges[-1], 12 * spread, 9)[1:])
@@ -97,12 +98,6 @@ def gaussian_expectation(g: Callable[[Tensor], Tensor], spread: float = 1.0) -> 
         part = torch.tensor(weights * (right - left) / 2) * density
         total += float((part * (g(z) + g(-z))).sum())
     return total
-
-
-@cache
-def _nodes(count: int) -> tuple[np.ndarray, np.ndarray]:
-    nodes, weights = np.polynomial.legendre.leggauss(count)
-    return nodes, weights
 
 
 def gaussian_moments(which: str | Activation, spread: float = 1.0) -> tuple[float, float]:

@@ -72,7 +72,7 @@ def _sentence(chart: ValidityMap, result: dict[str, Any]) -> str:
         f"The claim {word} here{', but it is too close to call' if close else ''}: "
         f"{chart.quantity} {result['measured']:.3f} ± {result['spread']:.2g} over "
         f"{FRESH_SEEDS} seeds, threshold {chart.threshold:g}.\n"
-        f"Theory, for {chart.assumes}, said {result['predicted']:.3f}: it should "
+        f"Theory (for {chart.assumes}) said {result['predicted']:.3f}: it should "
         f"{'hold' if result['predicted_holds'] else 'break'}."
     )
 

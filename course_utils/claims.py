@@ -101,8 +101,8 @@ def judge(
         "spread": _four_digits(spread),
         "seeds": len(values),
         "tolerance": _four_digits(tolerance),
-        "holds": mean is not None and low <= mean <= high,
-        "expected": expected,
+        "holds": bool(mean is not None and low <= mean <= high),
+        "expected": bool(expected),
     }
 
 
@@ -112,7 +112,7 @@ def sentence(record: dict[str, Any]) -> str:
     Example:
         >>> sentence(judge("ch02-one", "One is one.", source="-", predicted=1, measured=[1.0],
         ...                tolerance=0, relation="equal", expected=True))
-        'Holds (ch02-one): One is one. Predicted 1; measured 1 ± 0 (1 seed); tolerance 0.'
+        'Holds (ch02-one): One is one. Predicted 1; measured 1 (1 seed).'
     """
     verdict = "Holds" if record["holds"] else "Does not hold"
     if not record["expected"]:
@@ -125,12 +125,23 @@ def sentence(record: dict[str, Any]) -> str:
         said = f"{relation[record['relation']]}{predicted:g}"
     found = "not finite"
     if record["measured"] is not None:
-        found = f"{record['measured']:.4g} ± {record['spread']:.2g}"
+        found = _with_spread(record["measured"], record["spread"])
+    tolerance = f"; tolerance {record['tolerance']:g}" if record["tolerance"] else ""
     seeds = f"{record['seeds']} seed{'s' if record['seeds'] > 1 else ''}"
     return (
         f"{verdict} ({record['id']}): {record['statement']} Predicted {said}; "
-        f"measured {found} ({seeds}); tolerance {record['tolerance']:g}."
+        f"measured {found} ({seeds}){tolerance}."
     )
+
+
+def _with_spread(mean: float, spread: float) -> str:
+    """The mean to as many digits as its spread tells."""
+    if not spread:
+        return f"{mean:.4g}"
+    decimals = 1 - math.floor(math.log10(spread))
+    if 0 <= decimals <= 4:
+        return f"{mean:.{decimals}f} ± {spread:.{decimals}f}"
+    return f"{mean:.4g} ± {spread:.2g}"
 
 
 def _check(
@@ -156,6 +167,7 @@ def _bounds(
             f"predicted must be a pair for 'between' and a number otherwise, got {predicted!r}"
         )
     low, high = predicted if isinstance(predicted, tuple) else (predicted, predicted)
+    low, high = float(low), float(high)  # NumPy numbers would not go into JSON
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError(f"predicted must be finite and in order, got {predicted!r}")
     return (

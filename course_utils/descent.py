@@ -51,6 +51,15 @@ def eigenvalues(inputs: Tensor) -> Tensor:
     return torch.linalg.eigvalsh(second_moment(inputs)).flip(0)
 
 
+def _check_finite(**tensors: Tensor) -> None:
+    devices = {tensor.device for tensor in tensors.values()}
+    if len(devices) > 1:
+        raise ValueError(f"tensors must be on one device, got {sorted(map(str, devices))}")
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} must be finite, got NaN or infinity")
+
+
 def gradient_descent(
     hessian: Tensor,
     start: Tensor,
@@ -92,6 +101,7 @@ def gradient_descent(
             "needs 0 < rate, 1 ≤ steps and 0 ≤ momentum < 1, "
             f"got rate {rate}, steps {steps}, momentum {momentum}"
         )
+    _check_finite(hessian=hessian, start=start, optimum=optimum)
     hessian, target = hessian.double(), optimum.double()
     w = torch.broadcast_tensors(start.double(), target)[0].clone()
     change = torch.zeros_like(w)
@@ -128,6 +138,7 @@ def one_example_at_a_time(inputs: Tensor, optimum: Tensor, *, rate: float) -> Te
         )
     if not 0 < rate < math.inf:
         raise ValueError(f"rate must be more than 0 and finite, got {rate}")
+    _check_finite(inputs=inputs, optimum=optimum)
     target = optimum.double()
     w = torch.zeros(inputs.shape[1:], dtype=torch.float64)
     path = [w]
@@ -150,7 +161,7 @@ def until(path: Tensor, optimum: Tensor, near: float) -> Tensor:
         Shape (paths,), float64; infinity where the path never comes that near.
 
     Raises:
-        ValueError: if ``near`` is not between 0 and 1.
+        ValueError: if ``near`` is not between 0 and 1, or a path starts at its optimum.
 
     Example:
         >>> p = torch.tensor([4.0, 2.0, 1.0]).reshape(3, 1, 1)
@@ -160,6 +171,8 @@ def until(path: Tensor, optimum: Tensor, near: float) -> Tensor:
     if not 0 < near < 1:
         raise ValueError(f"near must be between 0 and 1, got {near}")
     distance = (path - optimum).norm(dim=2)
+    if not (distance[0] > 0).all():
+        raise ValueError("a path must not start at its optimum")
     arrived = distance <= near * distance[0]
     first = arrived.to(torch.int64).argmax(dim=0).double()
     return torch.where(arrived.any(dim=0), first, torch.inf)
@@ -177,7 +190,7 @@ def path_ratio(path: Tensor, optimum: Tensor, near: float = 0.05) -> Tensor:
         Shape (paths,): 1 for a straight path; infinity where it never comes near.
 
     Raises:
-        ValueError: if ``near`` is not between 0 and 1.
+        ValueError: if ``near`` is not between 0 and 1, or a path starts at its optimum.
 
     Example:
         >>> p = torch.tensor([4.0, 2.0, 1.0]).reshape(3, 1, 1)
@@ -192,3 +205,45 @@ def path_ratio(path: Tensor, optimum: Tensor, near: float = 0.05) -> Tensor:
     paths = torch.arange(path.shape[1])
     progress = distance[0] - distance[last + 1, paths]
     return torch.where(steps.isfinite(), lengths[last, paths] / progress, torch.inf)
+
+
+def steps_to_excess(hessian: Tensor, optimum: Tensor, excess: float) -> int:
+    """Steps of descent from 0 at η = 1/λ_max until the loss is that near to its least.
+
+    The loss above its least is ½ tr (W − W*)ᵀH(W − W*). In an eigen-direction with
+    eigenvalue λ descent shrinks W − W* by 1 − ηλ a step, so it is known for every step.
+
+    Args:
+        hessian: H, shape (n, n), symmetric with no negative eigenvalue.
+        optimum: W*, shape (n,) or (n, outputs).
+        excess: how far above the least loss, more than 0.
+
+    Returns:
+        The first step at which the loss is no more than ``excess`` above its least.
+
+    Raises:
+        ValueError: if the excess is not more than 0, or is not reached in a million steps.
+
+    Example:
+        >>> steps_to_excess(torch.eye(1), torch.ones(1), excess=0.1)
+        1
+    """
+    if not 0 < excess < math.inf:
+        raise ValueError(f"excess must be more than 0 and finite, got {excess}")
+    _check_finite(hessian=hessian, optimum=optimum)
+    values, vectors = torch.linalg.eigh(hessian.double())
+    squares = (vectors.T @ optimum.double().reshape(len(hessian), -1)).square().sum(dim=1)
+
+    def above(step: int) -> bool:
+        left = (1 - values / values[-1]).abs() ** (2 * step)
+        return bool(0.5 * (values * squares * left).sum() > excess)
+
+    low, high = -1, 2**20
+    if above(high):
+        raise ValueError(
+            f"the loss is still more than {excess:g} above its least after 2**20 steps"
+        )
+    while high - low > 1:  # bisection: the loss only falls
+        middle = (low + high) // 2
+        low, high = (middle, high) if above(middle) else (low, middle)
+    return high

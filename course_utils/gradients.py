@@ -47,7 +47,7 @@ def unit_updates(
     errors: str = "noise",
     inputs: str = "normal",
 ) -> Tensor:
-    """Updates Σᵢ δᵢxᵢ of one unit, each from a fresh minibatch (divided by √B).
+    """Updates −Σᵢ δᵢxᵢ of one unit, each from a fresh minibatch (divided by √B).
 
     Args:
         mean: μ of the inputs, whose variance is 1.
@@ -87,7 +87,7 @@ def unit_updates(
         raise ValueError(f"errors='signal' needs an even number of weights, got {weights}")
     x = inputs_with_mean(mean, (updates, batch, weights), generator, inputs)
     total: Tensor = (_errors(errors, x, generator) * x).sum(dim=1)
-    return total / batch**0.5
+    return -total / batch**0.5
 
 
 def _errors(model: str, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -124,13 +124,12 @@ def unit_gradients(model: MLP, inputs: Tensor, labels: Tensor, layer: int) -> Te
     """
     if not 0 <= layer < len(model.weights):
         raise ValueError(f"layer must be from 0 to {len(model.weights) - 1}, got {layer}")
-    labels = labels.expand(model.copies, -1)
     loss = cross_entropy(model(inputs), labels).sum()
     (gradient,) = torch.autograd.grad(loss, [model.weights[layer]])
     return gradient.transpose(1, 2)
 
 
-def mean_over_spread(signal: Tensor) -> Tensor:
+def squared_mean_over_variance(signal: Tensor) -> Tensor:
     """How much of what a layer passes on is mean: ‖mean‖² over the mean variance, by copy.
 
     For n independent features with mean m and variance v this is n·m²/v, and the largest
@@ -147,7 +146,7 @@ def mean_over_spread(signal: Tensor) -> Tensor:
             needs two), or if nothing varies.
 
     Example:
-        >>> mean_over_spread(torch.tensor([[[0.0], [2.0]]]))
+        >>> squared_mean_over_variance(torch.tensor([[[0.0], [2.0]]]))
         tensor([1.], dtype=torch.float64)
     """
     if signal.dim() != 3:
@@ -156,7 +155,9 @@ def mean_over_spread(signal: Tensor) -> Tensor:
         raise ValueError(f"a variance needs at least 2 examples, got {signal.shape[1]}")
     x = signal.detach().double()
     variance = x.var(dim=1, correction=0).mean(dim=1)
+    if not torch.isfinite(variance).all():
+        raise ValueError("the signal must be finite, got NaN or infinity")
     if not (variance > 0).all():
-        raise ValueError("the signal must vary between examples, got a constant or NaN")
+        raise ValueError("the signal must vary between examples, got a constant")
     squared_mean: Tensor = (x.mean(dim=1) ** 2).sum(dim=1)
     return squared_mean / variance

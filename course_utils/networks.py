@@ -48,8 +48,10 @@ class MLP(nn.Module):
         gain: float = 1.0,
     ) -> None:
         super().__init__()
-        if len(sizes) < 2 or min(sizes) < 1:
-            raise ValueError(f"sizes needs two or more numbers of at least 1, got {list(sizes)}")
+        if len(sizes) < 2 or any(not isinstance(size, int) or size < 1 for size in sizes):
+            raise ValueError(
+                f"sizes needs two or more whole numbers of at least 1, got {list(sizes)}"
+            )
         if not seeds:
             raise ValueError("seeds needs one seed for each copy, got none")
         if not 0 < gain < math.inf:
@@ -80,7 +82,7 @@ class MLP(nn.Module):
 
         Raises:
             ValueError: if the shape does not fit, the inputs are not finite, or they
-                lie on another device than the weights.
+                are of another type or lie on another device than the weights.
         """
         signal = self._checked(inputs)
         passed = [signal]
@@ -99,6 +101,8 @@ class MLP(nn.Module):
         weight = self.weights[0]
         if inputs.device != weight.device:
             raise ValueError(f"inputs are on {inputs.device}, the network on {weight.device}")
+        if inputs.dtype != weight.dtype:
+            raise ValueError(f"inputs are {inputs.dtype}, the network is {weight.dtype}")
         if inputs.dim() == 2:
             inputs = inputs.expand(self.copies, -1, -1)
         if (

@@ -16,6 +16,12 @@ from course_utils.notebook import COLOURS
 from course_utils.validity import ValidityMap
 
 
+def _colour(name: str) -> str:
+    if name not in COLOURS:
+        raise ValueError(f"unknown colour {name!r}; known are {', '.join(COLOURS)}")
+    return COLOURS[name]
+
+
 def _axes(ax: Axes | None) -> Axes:
     return plt.subplots()[1] if ax is None else ax
 
@@ -66,14 +72,14 @@ def predicted_and_measured(
     """
     need_columns(table, x, "predicted", "measured", "spread")
     ax = _axes(ax)
-    ax.plot(table[x], table["predicted"], color=COLOURS[colour], zorder=1)
+    ax.plot(table[x], table["predicted"], color=_colour(colour), zorder=1)
     ax.errorbar(
         table[x],
         table["measured"],
         yerr=table["spread"],
         fmt=marker,
         markersize=5,
-        color=COLOURS[colour],
+        color=_colour(colour),
         label=label,
         capsize=2,
         linewidth=1,
@@ -107,7 +113,7 @@ def path(points: Tensor, *, ax: Axes | None = None, label: str = "", colour: str
         ".-",
         markersize=4,
         linewidth=1,
-        color=COLOURS[colour],
+        color=_colour(colour),
         label=label,
     )
     ax.set_aspect("equal")
@@ -160,6 +166,12 @@ def validity_map(table: pd.DataFrame, chart: ValidityMap, *, ax: Axes | None = N
 
     Raises:
         ValueError: if a column is missing or there are no rows.
+
+    Example:
+        >>> from course_utils.validity import MAPS, validity_map as measure
+        >>> axes = validity_map(measure("ch02-one-sign-map", [0, 1]), MAPS["ch02-one-sign-map"])
+        >>> axes.get_ylabel()
+        'batch size B'
     """
     x, y = chart.x, chart.y
     need_columns(table, x.name, y.name, "measured", "predicted", "holds")
@@ -261,7 +273,7 @@ def mark_counterexamples(found: Sequence[dict[str, Any]], chart: ValidityMap, *,
         ax.annotate(
             f"counterexample by {entry['finder']}\n({extra})",
             point,
-            xytext=(8, 6),
+            xytext=(8, 12),
             textcoords="offset points",
             fontsize=8,
             bbox={"facecolor": "#ffffff", "alpha": 0.8, "pad": 1, "edgecolor": "none"},

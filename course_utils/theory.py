@@ -8,21 +8,22 @@ derivative of an example's loss with respect to the unit's pre-activation.
 from __future__ import annotations
 
 import math
-from functools import cache
 
 import numpy as np
-from numpy.polynomial.legendre import leggauss
 from scipy.special import digamma, ndtr, polygamma
 from scipy.stats import binom, chi
 
-
-@cache  # finding the nodes takes 4 ms, using them 0.1
-def _nodes(count: int) -> tuple[np.ndarray, np.ndarray]:
-    nodes, weights = leggauss(count)
-    return nodes, weights
+from course_utils.quadrature import gauss_legendre
 
 
-def _check_unit(batch: int, weights: int) -> None:
+def _check_finite(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if not math.isfinite(number):
+            raise ValueError(f"{name} must be a finite number, got {number}")
+
+
+def _check_unit(mean: float, batch: int, weights: int) -> None:
+    _check_finite(mean=mean)
     if batch < 1:
         raise ValueError(f"a batch needs at least 1 example, got {batch}")
     if weights < 1:
@@ -55,14 +56,19 @@ def one_sign_share(mean: float, batch: int, weights: int = 2) -> float:
         >>> round(one_sign_share(2.0, 1), 3), round(one_sign_share(2.0, 10_000), 3)
         (0.956, 0.795)
     """
-    _check_unit(batch, weights)
+    _check_unit(mean, batch, weights)
+    u, density = _direction(batch)
+    return float((density * _one_sign_given(u, mean, batch, weights)).sum())
+
+
+def _direction(batch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values u of one coordinate of a random direction in B dimensions, and their weights."""
     if batch == 1:
-        return float(_one_sign_given(np.array([1.0]), mean, 1, weights)[0])
-    nodes, node_weights = _nodes(200)
+        return np.array([1.0]), np.array([1.0])  # −1 gives the same share
+    nodes, weights = gauss_legendre(200)
     theta = nodes * min(math.pi / 2, 12 / math.sqrt(batch))  # beyond, the density is nothing
-    density = node_weights * np.cos(theta) ** (batch - 2)
-    shares = _one_sign_given(np.sin(theta), mean, batch, weights)
-    return float((density * shares).sum() / density.sum())
+    density = weights * np.cos(theta) ** (batch - 2)
+    return np.sin(theta), density / density.sum()
 
 
 def one_sign_share_equal_errors(mean: float, batch: int, weights: int = 2) -> float:
@@ -77,13 +83,13 @@ def one_sign_share_equal_errors(mean: float, batch: int, weights: int = 2) -> fl
         >>> round(one_sign_share_equal_errors(1.0, 100), 6)
         1.0
     """
-    _check_unit(batch, weights)
+    _check_unit(mean, batch, weights)
     return float(_one_sign_given(np.array([1.0]), mean, batch, weights)[0])
 
 
 def _one_sign_given(u: np.ndarray, mean: float, batch: int, weights: int) -> np.ndarray:
-    signal = mean * math.sqrt(batch) * u
-    share: np.ndarray = ndtr(signal) ** weights + ndtr(-signal) ** weights
+    push = mean * math.sqrt(batch) * u
+    share: np.ndarray = ndtr(push) ** weights + ndtr(-push) ** weights
     return share
 
 
@@ -110,20 +116,15 @@ def one_sign_share_signal(mean: float, batch: int) -> float:
         >>> round(one_sign_share_signal(2.0, 1), 3), one_sign_share_signal(2.0, 64) < 0.02
         (0.956, True)
     """
-    _check_unit(batch, 2)
-    nodes, node_weights = _nodes(200)
+    _check_unit(mean, batch, 2)
+    nodes, node_weights = gauss_legendre(200)
     shortest, longest = max(0.0, math.sqrt(batch) - 9), math.sqrt(batch) + 9
     r = shortest + (longest - shortest) * (nodes + 1) / 2
     density_r = node_weights * chi.pdf(r, batch)
-    if batch == 1:
-        t, density_t = np.array([1.0]), np.array([1.0])
-    else:
-        theta = nodes * min(math.pi / 2, 12 / math.sqrt(batch))
-        t = math.sqrt(batch) * np.sin(theta)
-        density_t = node_weights * np.cos(theta) ** (batch - 2)
-    push = math.sqrt(2) * mean * t[:, None]
+    u, density_u = _direction(batch)
+    push = math.sqrt(2 * batch) * mean * u[:, None]
     shares = ndtr(push - r) + ndtr(-push - r)
-    weights = density_t[:, None] * density_r
+    weights = density_u[:, None] * density_r
     return float((shares * weights).sum() / weights.sum())
 
 
@@ -138,6 +139,7 @@ def one_sign_share_large_batch(mean: float) -> float:
         >>> one_sign_share_large_batch(0.0)
         0.5
     """
+    _check_finite(mean=mean)
     rho = mean**2 / (1 + mean**2)
     return 0.5 + math.asin(rho) / math.pi
 
@@ -160,7 +162,8 @@ def path_ratio_one_example(mean: float) -> float:
         >>> round(path_ratio_one_example(0.0), 4) == round(4 / math.pi, 4)
         True
     """
-    nodes, weights = _nodes(200)
+    _check_finite(mean=mean)
+    nodes, weights = gauss_legendre(200)
     a, weight_a = 6 * (nodes + 1), 6 * weights  # |a| from 0 to 12
     b, weight_b = 12 * nodes, 12 * weights  # b − √2μ from −12 to 12
     density_a = weight_a * 2 * np.exp(-(a**2) / 2) / math.sqrt(2 * math.pi)
@@ -182,6 +185,7 @@ def product_variance(mean_x: float, variance_x: float, mean_w: float, variance_w
         >>> product_variance(1, 1, 0, 0.01)
         0.02
     """
+    _check_finite(mean_x=mean_x, variance_x=variance_x, mean_w=mean_w, variance_w=variance_w)
     if variance_x < 0 or variance_w < 0:
         raise ValueError(f"variances must be at least 0, got {variance_x} and {variance_w}")
     return mean_x**2 * variance_w + mean_w**2 * variance_x + variance_x * variance_w
@@ -235,6 +239,7 @@ def largest_eigenvalue(inputs: int, mean: float) -> float:
         >>> largest_eigenvalue(50, 3.0)
         451.0
     """
+    _check_finite(mean=mean)
     if inputs < 1:
         raise ValueError(f"a layer needs at least 1 input, got {inputs}")
     return 1 + inputs * mean**2
@@ -260,6 +265,7 @@ def condition_number(inputs: int, mean: float, bias: bool = False) -> float:
         >>> condition_number(20, 1.0), round(condition_number(20, 1.0, bias=True))
         (21.0, 482)
     """
+    _check_finite(mean=mean)
     fewest = 1 if bias else 2
     if inputs < fewest:
         raise ValueError(f"inputs must be at least {fewest} here, got {inputs}")
@@ -300,6 +306,7 @@ def steps_to_shrink(condition: float, factor: float = 1000.0) -> float:
         >>> round(steps_to_shrink(100.0))
         687
     """
+    _check_finite(condition=condition, factor=factor)
     if condition < 1:
         raise ValueError(f"a condition number is at least 1, got {condition}")
     if factor <= 1:

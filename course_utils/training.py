@@ -38,7 +38,7 @@ def fit(
 
     Raises:
         ValueError: if a rate, ``steps`` or ``batch`` is out of range, or the number of
-            rates or seeds differs from the number of copies.
+            rates or seeds differs from the number of copies, or the labels do not fit.
 
     Example:
         >>> x, y = torch.randn(8, 4), torch.zeros(8, dtype=torch.int64)
@@ -51,7 +51,7 @@ def fit(
     if len(seeds) != model.copies:
         raise ValueError(f"needs {model.copies} seeds, one for each copy, got {len(seeds)}")
     inputs = inputs.expand(model.copies, -1, -1) if inputs.dim() == 2 else inputs
-    labels = labels.expand(model.copies, -1) if labels.dim() == 1 else labels
+    labels = checked_labels(labels, model.copies, inputs.shape[1], inputs.device)
     rows = torch.arange(model.copies)[:, None]
     examples = labels.shape[1]
     draws = [
@@ -72,13 +72,40 @@ def fit(
     return losses
 
 
+def checked_labels(labels: Tensor, copies: int, examples: int, device: torch.device) -> Tensor:
+    """Labels of shape (copies, examples), from (examples,) or as they are.
+
+    Raises:
+        ValueError: if they are not int64, do not fit the examples, or lie elsewhere.
+
+    Example:
+        >>> checked_labels(torch.tensor([0, 1]), 3, 2, torch.device("cpu")).shape
+        torch.Size([3, 2])
+    """
+    if labels.dtype != torch.int64:
+        raise ValueError(f"labels must be int64, got {labels.dtype}")
+    if labels.device != device:
+        raise ValueError(f"labels are on {labels.device}, the inputs on {device}")
+    labels = labels.expand(copies, -1) if labels.dim() == 1 else labels
+    if labels.shape != (copies, examples):
+        raise ValueError(
+            f"labels must have shape ({examples},) or ({copies}, {examples}), "
+            f"got {tuple(labels.shape)}"
+        )
+    return labels
+
+
 def cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of each copy: outputs (C, B, classes), labels (C, B) → (C,).
+    """Mean cross-entropy of each copy: outputs (C, B, classes), labels (B,) or (C, B) → (C,).
+
+    Raises:
+        ValueError: if the labels do not fit, see ``checked_labels``.
 
     Example:
         >>> cross_entropy(torch.zeros(1, 3, 2), torch.zeros(1, 3, dtype=torch.int64))
         tensor([0.6931])
     """
+    labels = checked_labels(labels, outputs.shape[0], outputs.shape[1], outputs.device)
     log_share = torch.log_softmax(outputs, dim=2)
     chosen: Tensor = log_share.gather(2, labels[:, :, None])
     return -chosen.mean(dim=(1, 2))
@@ -93,11 +120,13 @@ def accuracy(model: MLP, inputs: Tensor, labels: Tensor) -> Tensor:
         labels: shape (examples,) or (C, examples).
 
     Example:
-        >>> accuracy(MLP([2, 2], "relu", seeds=[0]), torch.ones(4, 2), torch.zeros(4)).shape
+        >>> accuracy(MLP([2, 2], "relu", seeds=[0]), torch.ones(4, 2), torch.zeros(4).long()).shape
         torch.Size([1])
     """
     with torch.no_grad():
-        return (model(inputs).argmax(dim=2) == labels).float().mean(dim=1)
+        answers = model(inputs).argmax(dim=2)
+        labels = checked_labels(labels, answers.shape[0], answers.shape[1], answers.device)
+        return (answers == labels).float().mean(dim=1)
 
 
 def steps_to_loss(losses: Tensor, target: float, window: int = 20) -> Tensor:

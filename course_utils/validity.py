@@ -126,7 +126,7 @@ DEPTH_OF_SIGNALS = 8
 MAPS["ch03-growth-map"] = ValidityMap(
     claim="ch03-growth-map",
     statement="the gradient grows on its way back",
-    assumes="tanh layers and wide ones",
+    assumes="eight wide layers of tanh",
     quantity="log₁₀ of the squared gradient's growth a layer",
     threshold=0.0,
     x=Axis("width", "width n", (5, 10, 20, 50, 100, 200), logarithmic=True, whole=True),

@@ -89,6 +89,13 @@ def test_without_course_and_address_one_sentence_says_what_to_do(tmp_path: Path)
     assert "Traceback" not in result.stderr
 
 
+def test_an_empty_folder_of_that_name_is_not_the_course(tmp_path: Path) -> None:
+    (tmp_path / "course_utils").mkdir()  # an upload that did not finish
+    result = set_up(tmp_path)
+    assert result.returncode == 1
+    assert "put course_utils beside this notebook" in result.stderr
+
+
 def test_published_archive_is_installed_alone(tmp_path: Path, archive: Path) -> None:
     target = tmp_path / "installed"
     empty = tmp_path / "empty"

@@ -121,8 +121,11 @@ rule = structure.no_trailing_semicolon
 add(rule, "plain", lambda nb: figure(nb).update(source="f();"))
 add(rule, "comment", lambda nb: figure(nb).update(source="f();  # quiet\n\n# end"))
 
+rule = structure.short_lines
+add(rule, "too long", lambda nb: figure(nb).update(source="f()  # " + "x" * 80))
+
 rule = structure.size
-add(rule, "too large", lambda nb: figure(nb).update(source="# " + "x" * 1_500_000))
+add(rule, "too large", lambda nb: figure(nb).update(source="# x\n" * 400_000))
 
 rule = structure.portable_markdown
 for name, text in {

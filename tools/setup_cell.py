@@ -9,7 +9,8 @@ ARCHIVE = ""  # where the course is published; empty as long as it is not
 
 def find_course() -> None:
     """Make course_utils importable: from here, from a folder above, or from ARCHIVE."""
-    if importlib.util.find_spec("course_utils"):
+    found = importlib.util.find_spec("course_utils")
+    if found and found.origin:  # a folder without files is found, but has no origin
         return
     for folder in [Path.cwd(), *Path.cwd().parents]:
         if (folder / "course_utils" / "__init__.py").is_file():

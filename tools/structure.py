@@ -36,6 +36,7 @@ from tools.markdown import problems_in_markdown
 from tools.robust import claims_in, margin
 
 BYTES_AT_MOST = 1_500_000
+COLUMNS_AT_MOST = 84
 ALT_AT_LEAST = 20
 
 
@@ -126,6 +127,15 @@ def no_trailing_semicolon(chapter: Chapter) -> Problems:
         lines = [line for line in cell.source.splitlines() if line.split("#")[0].strip()]
         if lines and lines[-1].split("#")[0].rstrip().endswith(";"):
             yield cell.id, "the last line ends with a semicolon"
+
+
+def short_lines(chapter: Chapter) -> Problems:
+    """Code that a reader sees fits beside the sidebars of a projector's screen."""
+    for cell in chapter.code_cells:
+        folded = {"hide-cell", "hide-input"} & set(cell.metadata.get("tags", []))
+        longest = max(map(len, cell.source.splitlines()), default=0)
+        if longest > COLUMNS_AT_MOST and not folded:
+            yield cell.id, f"a line of {longest} characters, at most {COLUMNS_AT_MOST}"
 
 
 def size(chapter: Chapter) -> Problems:
@@ -327,6 +337,7 @@ RULES: tuple[Rule, ...] = (
     metadata_without_noise,
     same_setup_cell,
     no_trailing_semicolon,
+    short_lines,
     size,
     portable_markdown,
     no_error_output,

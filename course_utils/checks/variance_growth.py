@@ -41,7 +41,11 @@ def variance_of_a_dot_product(answer: Callable[..., Any]) -> str | None:
             return (
                 f"for {n} inputs with mean {mean:g} and variance {spread**2:g}, and weights with "
                 f"variance {sigma**2:g}, sampling gives {counted:.2f}, you say {said:.2f}. "
-                "Is it the variance of the inputs that counts?"
+                + (
+                    "Is it the variance of the inputs that counts?"
+                    if mean
+                    else "How does it grow with n? You are given variances, not deviations."
+                )
             )
     return None
 
@@ -60,7 +64,12 @@ def spread_that_keeps_one(answer: Callable[..., Any]) -> str | None:
         if abs(a_layer - 1) > 0.1:
             return (
                 f"with n = {n} your σ = {sigma:.3g} multiplies the mean square by about "
-                f"{a_layer:.2g} a layer. σ is a standard deviation, not a variance."
+                f"{a_layer:.2g} a layer. "
+                + (
+                    "σ is a standard deviation, not a variance."
+                    if a_layer < 0.3
+                    else "Which n σ² leaves the mean square of a linear layer as it is?"
+                )
             )
     return None
 
@@ -100,7 +109,8 @@ def backward_factor(answer: Callable[..., Any]) -> str | None:
         if abs(said / counted - 1) > 0.12:
             return (
                 f"for n = {n}, σ = {sigma:g} and mean square q = {q:.3g} gradients grow by "
-                f"{counted:.3g} a layer, you say {said:.3g}. Which square is averaged?"
+                f"{counted:.3g} a layer, you say {said:.3g}. Which square is averaged? q is a "
+                "variance; and random numbers must be enough to meet those where f′ is not 0."
             )
     return None
 

@@ -62,7 +62,7 @@ def centre_without_peeking(answer: Callable[..., Any]) -> str | None:
     test = torch.rand(10, 3, generator=g) + torch.tensor([0.0, 1.0, 6.0])
     before = train.clone(), test.clone()
     result = attempted(answer(train, test))
-    if not (isinstance(result, tuple) and len(result) == 2):
+    if not (isinstance(result, (tuple, list)) and len(result) == 2):
         return "return two tensors, the training part and the test part."
     if not (torch.equal(train, before[0]) and torch.equal(test, before[1])):
         return "your function changed the tensors that it was given."
@@ -86,7 +86,7 @@ def centre_without_peeking(answer: Callable[..., Any]) -> str | None:
 
 def south_east(answer: Any) -> str | None:
     """Exercise 4: a batch of positive inputs whose update goes south-east."""
-    if not (isinstance(answer, tuple) and len(answer) == 2):
+    if not (isinstance(answer, (tuple, list)) and len(answer) == 2):
         return "give a pair: the errors δ, and the inputs, one row for each example."
     delta, x = (as_tensor(part) for part in answer)
     if x.dim() != 2 or x.shape[1] != 2 or delta.shape != x.shape[:1]:

@@ -5,6 +5,7 @@ import math
 import random
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -42,6 +43,11 @@ def test_a_claim_holds_when_its_relation_does(changes, holds):
     record = judge(**changes)
     assert record["holds"] is holds
     json.dumps(record, allow_nan=False)  # can be stored
+
+
+def test_numpy_numbers_make_a_claim_that_can_be_stored():
+    record = judge(predicted=np.float64(1), measured=np.array([1.0]), tolerance=np.float64(0.1))
+    assert json.loads(json.dumps(record)) == record and record["holds"] is True
 
 
 def test_a_claims_record_is_mean_and_standard_deviation_over_seeds():
@@ -166,6 +172,8 @@ def test_plots_are_functions_of_their_table():
     assert [3.0, 4.0] in drawn and [3.5, 4.5] in drawn
     with pytest.raises(ValueError, match=r"needs the column\(s\) \['spread'\]"):
         plots.predicted_and_measured(table.drop(columns="spread"), "n")
+    with pytest.raises(ValueError, match="unknown colour 'red'; known are blue"):
+        plots.predicted_and_measured(table, "n", colour="red")
     with pytest.raises(ValueError, match="no rows"):
         plots.predicted_and_measured(table[:0], "n")
     with pytest.raises(ValueError, match=r"got \(3, 3\)"):
@@ -207,7 +215,7 @@ WRONG_ANSWERS = {
         (([1.0, math.nan], [[3.0, 1.0], [1.0, 3.0]]), "finite numbers"),
         (([-1.0, 1.0], [[3.0, -1.0], [1.0, 3.0]]), "must be positive"),
         (([-1.0], [[3.0, 1.0], [1.0, 3.0]]), "shape"),
-        ([1.0], "give a pair"),
+        ([1.0], "give a pair"),  # a list of two would do
     ],
     "ch02-ex5": [
         (lambda x: 1 / torch.linalg.eigvalsh(x.T @ x / len(x))[-1], "still stable"),

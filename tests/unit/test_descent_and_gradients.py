@@ -46,6 +46,22 @@ def test_one_example_at_a_time_follows_autograd():
         assert torch.allclose(point, w.detach(), atol=1e-12)
 
 
+def test_steps_to_excess_are_those_of_descent():
+    x = cu.inputs_with_mean(1.0, (50, 4), cu.generator(8))
+    hessian, optimum = cu.second_moment(x), torch.randn(4, dtype=torch.float64)
+    rate = 1 / float(cu.eigenvalues(x)[0])
+    path = cu.gradient_descent(hessian, torch.zeros(4), optimum, rate=rate, steps=2000)
+    losses = 0.5 * (((path - optimum) @ hessian) * (path - optimum)).sum(dim=1)
+    for excess in (0.5 * float(losses[0]), 1e-3, 1e-6):
+        first = int((losses <= excess).to(torch.int64).argmax())
+        assert cu.steps_to_excess(hessian, optimum, excess) == first
+    two = torch.stack([optimum, optimum], dim=1)
+    assert cu.steps_to_excess(hessian, two, 2e-3) == cu.steps_to_excess(hessian, optimum, 1e-3)
+    assert cu.steps_to_excess(hessian, optimum, 1e9) == 0
+    with pytest.raises(ValueError, match="more than 0 and finite, got 0"):
+        cu.steps_to_excess(hessian, optimum, 0)
+
+
 def test_path_ratio_of_known_paths():
     straight = torch.tensor([[8.0, 0.0], [4.0, 0.0], [1.0, 0.0], [0.1, 0.0]])
     detour = torch.tensor([[8.0, 0.0], [8.0, 6.0], [0.0, 6.0], [0.0, 0.0]])
@@ -67,7 +83,7 @@ def test_unit_updates_are_sums_of_errors_times_inputs():
     x = cu.inputs_with_mean(2.0, (3, 5, 4), g)
     delta = torch.randn(3, 5, 1, generator=g, dtype=torch.float64)
     by_hand = [
-        [sum(delta[u, i, 0] * x[u, i, j] for i in range(5)) / 5**0.5 for j in range(4)]
+        [sum(-delta[u, i, 0] * x[u, i, j] for i in range(5)) / 5**0.5 for j in range(4)]
         for u in range(3)
     ]
     assert torch.allclose(update, torch.tensor(by_hand, dtype=torch.float64))
@@ -82,7 +98,7 @@ def test_models_of_the_errors():
     x = cu.inputs_with_mean(3.0, (2, 5, 2), cu.generator(3))
     signal = cu.unit_updates(3.0, 5, updates=2, errors="signal", generator=cu.generator(3))
     across = (x[..., :1] - x[..., 1:]) / math.sqrt(2)
-    assert torch.allclose(signal, (across * x).sum(1) / 5**0.5)
+    assert torch.allclose(signal, -(across * x).sum(1) / 5**0.5)
     equal = cu.unit_updates(50.0, 4, errors="equal", **big)
     assert bool(cu.one_sign(equal).all())
 
@@ -98,11 +114,11 @@ def test_unit_gradients_are_autograds_for_each_unit():
         assert torch.allclose(gradients[copy], whole[copy].T, atol=1e-7)
 
 
-def test_mean_over_spread_is_the_excess_eigenvalue():
+def test_squared_mean_over_variance_is_the_excess_eigenvalue():
     x = cu.inputs_with_mean(1.5, (1, 40_000, 20), cu.generator(2))
-    assert float(cu.mean_over_spread(x)[0]) == pytest.approx(20 * 1.5**2, rel=0.02)
+    assert float(cu.squared_mean_over_variance(x)[0]) == pytest.approx(20 * 1.5**2, rel=0.02)
     scaled = 3 * x
-    assert torch.allclose(cu.mean_over_spread(scaled), cu.mean_over_spread(x))
+    assert torch.allclose(cu.squared_mean_over_variance(scaled), cu.squared_mean_over_variance(x))
 
 
 @pytest.mark.parametrize(
@@ -140,6 +156,26 @@ def test_mean_over_spread_is_the_excess_eigenvalue():
         ),
         (lambda: cu.one_example_at_a_time(torch.zeros(2, 1, 2), torch.zeros(2), rate=-1), "got -1"),
         (lambda: cu.until(torch.zeros(2, 1, 1), torch.zeros(1), near=1), "between 0 and 1, got 1"),
+        (lambda: cu.until(torch.zeros(2, 1, 1), torch.zeros(1), near=0.5), "start at its optimum"),
+        (
+            lambda: cu.gradient_descent(
+                torch.eye(1), torch.full((1,), math.nan), torch.zeros(1), rate=1, steps=1
+            ),
+            "start must be finite, got NaN",
+        ),
+        (
+            lambda: cu.gradient_descent(
+                torch.eye(1, device="meta"), torch.zeros(1), torch.zeros(1), rate=1, steps=1
+            ),
+            "on one device, got .'cpu', 'meta'.",
+        ),
+        (
+            lambda: cu.one_example_at_a_time(
+                torch.full((1, 1, 1), math.nan), torch.ones(1), rate=1
+            ),
+            "inputs must be finite",
+        ),
+        (lambda: cu.squared_mean_over_variance(torch.full((1, 3, 1), math.nan)), "got NaN"),
         (lambda: cu.one_sign(torch.zeros(3, 0)), r"got \(3, 0\)"),
         (lambda: cu.one_sign(torch.tensor([math.nan])), "got NaN"),
         (lambda: cu.unit_updates(1, 0, updates=1, generator=cu.generator(0)), "got 0, 1 and 2"),
@@ -163,9 +199,9 @@ def test_mean_over_spread_is_the_excess_eigenvalue():
             ),
             "from 0 to 0, got 1",
         ),
-        (lambda: cu.mean_over_spread(torch.zeros(2, 2)), r"got \(2, 2\)"),
-        (lambda: cu.mean_over_spread(torch.zeros(1, 1, 2)), "at least 2 examples, got 1"),
-        (lambda: cu.mean_over_spread(torch.zeros(1, 5, 2)), "must vary"),
+        (lambda: cu.squared_mean_over_variance(torch.zeros(2, 2)), r"got \(2, 2\)"),
+        (lambda: cu.squared_mean_over_variance(torch.zeros(1, 1, 2)), "at least 2 examples, got 1"),
+        (lambda: cu.squared_mean_over_variance(torch.zeros(1, 5, 2)), "must vary"),
     ],
 )
 def test_bad_input_is_refused_with_what_was_expected(call, message):

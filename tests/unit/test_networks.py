@@ -203,6 +203,23 @@ def test_inputs_have_the_mean_and_variance_1(kind):
             lambda: cu.MLP([4, 2], "relu", seeds=[0])(torch.zeros(1, 3, 4, device="meta")),
             "inputs are on meta, the network on cpu",
         ),
+        (
+            lambda: cu.MLP([4, 2.5], "relu", seeds=[0]),
+            r"whole numbers of at least 1, got \[4, 2.5\]",
+        ),
+        (
+            lambda: cu.MLP([4, 2], "relu", seeds=[0])(torch.zeros(1, 3, 4, dtype=torch.float64)),
+            "inputs are torch.float64, the network is torch.float32",
+        ),
+        (lambda: cu.cross_entropy(torch.zeros(1, 3, 2), torch.zeros(2).long()), r"got \(1, 2\)"),
+        (
+            lambda: cu.cross_entropy(torch.zeros(1, 3, 2), torch.zeros(3)),
+            "int64, got torch.float32",
+        ),
+        (
+            lambda: cu.cross_entropy(torch.zeros(1, 3, 2), torch.zeros(3, device="meta").long()),
+            "labels are on meta, the inputs on cpu",
+        ),
         (lambda: cu.gaussian_moments("tanh", 0), "spread must be more than 0"),
         (lambda: cu.scaled("tanh", 0), "not 0, got 0"),
         (lambda: cu.seeds(0), "got n = 0"),
@@ -236,3 +253,13 @@ def test_fit_refuses_bad_settings(change, message):
 def test_steps_to_loss_refuses_a_window_that_does_not_fit():
     with pytest.raises(ValueError, match="from 1 to 3, got 4"):
         cu.steps_to_loss(torch.zeros(1, 3), target=1, window=4)
+
+
+@pytest.mark.parametrize("count", [4, 6])
+def test_fit_and_accuracy_refuse_labels_that_do_not_fit(count):
+    net, inputs = cu.MLP([4, 2], "relu", seeds=[0]), torch.zeros(5, 4)
+    labels = torch.zeros(count, dtype=torch.int64)
+    with pytest.raises(ValueError, match=rf"shape \(5,\) or \(1, 5\), got \(1, {count}\)"):
+        cu.fit(net, inputs, labels, rates=0.1, steps=1, batch=2, seeds=[0])
+    with pytest.raises(ValueError, match="labels must have shape"):
+        cu.accuracy(net, inputs, labels)

@@ -139,8 +139,15 @@ def chi(n, sigma, q, power=2):
 
 WRONG_ANSWERS = {
     "ch03-ex1": [(lambda my, vy, mw, vw: vy * vw, "which of the three terms".capitalize())],
-    "ch03-ex2": [(lambda n, m, vy, vw: n * vy * vw, "Is it the variance of the inputs")],
-    "ch03-ex3": [(lambda n: 1 / n, "not a variance"), (lambda n: -1, "more than 0")],
+    "ch03-ex2": [
+        (lambda n, m, v, w: n * v * w, "Is it the variance of the inputs"),
+        (lambda n, m, v, w: n**2 * (v + m**2) * w, "How does it grow with n"),
+    ],
+    "ch03-ex3": [
+        (lambda n: 1 / n, "not a variance"),
+        (lambda n: (2 / n) ** 0.5, "Which n σ² leaves"),
+        (lambda n: -1, "more than 0"),
+    ],
     "ch03-ex4": [(lambda n, s: 38.5 / math.log10(n * s**2), "By which factor")],
     "ch03-ex5": [(lambda n, s, q: chi(n, s, q, power=1), "Which square is averaged")],
 }

@@ -129,6 +129,13 @@ def test_steps_to_shrink_shrinks_by_the_factor(condition, factor):
     ("call", "message"),
     [
         (lambda: theory.one_sign_share(1, 0), "at least 1 example, got 0"),
+        (lambda: theory.one_sign_share(math.nan, 2), "mean must be a finite number, got nan"),
+        (lambda: theory.one_sign_share_signal(math.inf, 2), "mean must be a finite number"),
+        (lambda: theory.one_sign_share_large_batch(math.nan), "mean must be a finite number"),
+        (lambda: theory.path_ratio_one_example(math.nan), "mean must be a finite number"),
+        (lambda: theory.largest_eigenvalue(3, math.nan), "mean must be a finite number"),
+        (lambda: theory.condition_number(3, math.nan), "mean must be a finite number"),
+        (lambda: theory.steps_to_shrink(math.nan), "condition must be a finite number"),
         (lambda: theory.one_sign_share(1, 1, 0), "at least 1 weight, got 0"),
         (lambda: theory.one_sign_share_equal_errors(1, 0), "at least 1 example, got 0"),
         (lambda: theory.largest_eigenvalue(0, 1), "at least 1 input, got 0"),
