@@ -20,7 +20,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver import ActionChains
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
@@ -126,6 +126,8 @@ def driver(lab: tuple[WebDriver, str]) -> WebDriver:
     set_width(driver, DESKTOP)
     driver.get(address)
     seen(driver, ".jp-CodeCell .cm-content")
+    # A cell that is run before its kernel is there waits for a dialog that nobody answers.
+    present(driver, ".jp-Notebook-ExecutionIndicator[data-status=idle]")
     driver.get_log("browser")  # what JupyterLab itself has to say when it opens
     return driver
 
@@ -144,11 +146,28 @@ def seen(driver: WebDriver, selector: str) -> list[WebElement]:
     return wait(driver).until(shown)
 
 
+def present(driver: WebDriver, selector: str) -> None:
+    """Wait until an element is there, shown or not."""
+    wait(driver).until(lambda driver: driver.find_elements(By.CSS_SELECTOR, selector))
+
+
 def run(driver: WebDriver, number: int) -> None:
     """Run a cell as a learner does: click into it, Ctrl-Enter."""
     seen(driver, ".jp-CodeCell .cm-content")[number].click()
     keys = ActionChains(driver).key_down(Keys.CONTROL).send_keys(Keys.ENTER)
     keys.key_up(Keys.CONTROL).perform()
+
+
+def run_until_seen(driver: WebDriver, number: int, selector: str) -> WebElement:
+    """Run a cell until its output is shown; on a busy machine JupyterLab may lose a run."""
+    for _ in range(2):
+        run(driver, number)
+        try:
+            return seen(driver, selector)[0]
+        except TimeoutException:
+            continue
+    run(driver, number)
+    return seen(driver, selector)[0]
 
 
 def errors(driver: WebDriver) -> list[str]:
@@ -167,8 +186,7 @@ def dark(driver: WebDriver, selector: str) -> float:
 
 
 def test_a_live_explorer_answers_each_key(driver: WebDriver) -> None:
-    run(driver, 0)
-    slider = seen(driver, ".jupyter-widgets [role=slider]")[0]
+    slider = run_until_seen(driver, 0, ".jupyter-widgets [role=slider]")
     low = dark(driver, "img.widget-image")
     for key, height in [
         (Keys.END, "10"),
@@ -198,8 +216,7 @@ def test_a_stored_explorer_shows_its_frame_before_it_is_trusted(driver: WebDrive
 
 
 def test_a_stored_explorer_moves_once_it_was_run(driver: WebDriver) -> None:
-    run(driver, 1)
-    slider = seen(driver, ".course-explorer input")[0]
+    slider = run_until_seen(driver, 1, ".course-explorer input")
     low = dark(driver, ".course-explorer img")
     slider.click()  # in the middle; the keys go where a learner clicked, past JupyterLab's own
     for key, height in [
