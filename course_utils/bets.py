@@ -23,7 +23,7 @@ from course_utils.validity import (
 
 BETS = Path("bets.jsonl")
 FRESH_SEEDS = 20
-SEEDS_OF_THE_MAP = 10
+SEEDS_OF_THE_MAP = 5
 
 
 def break_it(claim: str, *, sure: float | None = None, **setting: Any) -> None:
