@@ -127,7 +127,7 @@ MAPS["ch03-growth-map"] = ValidityMap(
     claim="ch03-growth-map",
     statement="the gradient grows on its way back",
     assumes="eight wide layers of tanh",
-    quantity="log₁₀ of the squared gradient's growth a layer",
+    quantity="log₁₀ growth of the squared gradient",
     threshold=0.0,
     x=Axis("width", "width n", (5, 10, 20, 50, 100, 200), logarithmic=True, whole=True),
     y=Axis(
