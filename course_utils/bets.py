@@ -11,10 +11,10 @@ from typing import Any
 import matplotlib.pyplot as plt
 
 from course_utils import plots
+from course_utils.maps.common import ValidityMap
 from course_utils.seeding import seeds
 from course_utils.show import show
 from course_utils.validity import (
-    ValidityMap,
     checked_setting,
     the_map,
     validity_map,

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from torch import Tensor
 
+from course_utils.maps.common import ValidityMap
 from course_utils.notebook import COLOURS
-from course_utils.validity import ValidityMap
 
 
 def _colour(name: str) -> str:

@@ -12,134 +12,19 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
-from course_utils import signals, theory
-from course_utils.gradients import one_sign, unit_updates
-from course_utils.seeding import generator
+from course_utils.maps import variance_growth, zero_centring
+from course_utils.maps.common import ValidityMap
 
 COUNTEREXAMPLES = Path(__file__).parent / "counterexamples"
 
 
-@dataclass(frozen=True)
-class Axis:
-    """One axis of a map: the setting's name, its label, and the values measured.
-
-    ``logarithmic``: drawn so. ``whole``: only whole numbers make sense.
-    """
-
-    name: str
-    label: str
-    values: tuple[float, ...]
-    logarithmic: bool = False
-    whole: bool = False
-
-
-@dataclass(frozen=True)
-class ValidityMap:
-    """A claim of the form "this quantity is at least the threshold", and its domain.
-
-    Attributes:
-        claim: the claim's id.
-        statement: what holds where the quantity reaches the threshold.
-        assumes: what the prediction takes for granted, apart from the two axes.
-        quantity: its name, for labels.
-        threshold: the claim holds where the mean over seeds is at least this.
-        x: first axis. y: second axis.
-        measure: ``measure(seed, **setting)``, the quantity under one seed.
-        predict: ``predict(x, y)``, the quantity by theory.
-        choices: further settings that a learner may change: name and allowed values,
-            the first being the one that the map is drawn for.
-    """
-
-    claim: str
-    statement: str
-    assumes: str
-    quantity: str
-    threshold: float
-    x: Axis
-    y: Axis
-    measure: Callable[..., float]
-    predict: Callable[[float, float], float]
-    choices: dict[str, tuple[Any, ...]]
-
-
-def _one_sign_share(seed: int, mean: float, batch: float, **choices: Any) -> float:
-    updates = unit_updates(
-        mean, int(batch), updates=UPDATES_PER_SEED, generator=generator(seed), **choices
-    )
-    return float(one_sign(updates).double().mean())
-
-
-UPDATES_PER_SEED = 400
-MAPS = {
-    "ch02-one-sign-map": ValidityMap(
-        claim="ch02-one-sign-map",
-        statement="at least 9 updates in 10 move both weights the same way",
-        assumes="normal inputs, and errors that are noise",
-        quantity="share of one-sign updates",
-        threshold=0.9,
-        x=Axis(
-            "mean",
-            "mean of the inputs μ (in standard deviations)",
-            (0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
-        ),
-        y=Axis(
-            "batch", "batch size B", (1, 2, 4, 8, 16, 32, 64, 128), logarithmic=True, whole=True
-        ),
-        measure=_one_sign_share,
-        predict=lambda mean, batch: theory.one_sign_share(mean, int(batch)),
-        choices={
-            "inputs": ("normal", "uniform", "exponential"),
-            "errors": ("noise", "equal", "fitted", "signal"),
-        },
-    ),
-}
-
-
-def _log_backward_growth(seed: int, width: float, sigma: float, activation: str = "tanh") -> float:
-    """log₁₀ of the growth of the mean squared gradient a layer, over 8 layers."""
-    g = generator(seed)
-    weights = signals.random_weights(int(width), DEPTH_OF_SIGNALS, sigma, g)
-    inputs = torch.randn(20, int(width), generator=g, dtype=torch.float64)
-    pre_activations, _ = signals.forward(inputs, weights, activation)
-    top = torch.randn(inputs.shape, generator=g, dtype=torch.float64)
-    gradients = signals.backward(top, weights, pre_activations, activation)
-    growth = signals.mean_square(gradients[0]) / signals.mean_square(gradients[-1])
-    return math.log10(max(growth, 1e-300)) / DEPTH_OF_SIGNALS
-
-
-def _predicted_growth(width: float, sigma: float) -> float:
-    gain = width * sigma**2
-    squares = signals.mean_squares("tanh", gain, gain, DEPTH_OF_SIGNALS)
-    factors = [signals.backward_factor("tanh", q, gain) for q in squares]
-    return sum(math.log10(factor) for factor in factors) / DEPTH_OF_SIGNALS
-
-
-DEPTH_OF_SIGNALS = 8
-MAPS["ch03-growth-map"] = ValidityMap(
-    claim="ch03-growth-map",
-    statement="the gradient grows on its way back",
-    assumes="eight wide layers of tanh",
-    quantity="log₁₀ growth of the squared gradient",
-    threshold=0.0,
-    x=Axis("width", "width n", (5, 10, 20, 50, 100, 200), logarithmic=True, whole=True),
-    y=Axis(
-        "sigma",
-        "standard deviation σ of the weights",
-        (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0),
-        logarithmic=True,
-    ),
-    measure=_log_backward_growth,
-    predict=_predicted_growth,
-    choices={"activation": ("tanh", "sigmoid", "relu")},
-)
+MAPS = {chart.claim: chart for chart in (zero_centring.ONE_SIGN, variance_growth.GROWTH)}
 
 
 def the_map(claim: str) -> ValidityMap:

@@ -1,0 +1,1 @@
+"""The maps of validity, one module for each chapter that has one."""
