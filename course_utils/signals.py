@@ -201,30 +201,6 @@ def backward_factor(which: str | Activation, q: float, gain: float) -> float:
     return gain * gaussian_expectation(lambda z: slope(z) ** 2, math.sqrt(q))
 
 
-def saturated_share(which: str | Activation, q: float, below: float = 0.05) -> float:
-    """Predicted share of units whose |f′| is below ``below`` times its maximum.
-
-    Args:
-        which: the activation.
-        q: mean square of the pre-activations, more than 0.
-        below: the threshold τ.
-
-    Raises:
-        ValueError: if q is not more than 0.
-
-    Example:
-        >>> saturated_share("relu", 1.0)
-        0.5
-    """
-    _check_positive(q=q)
-    slope = activation(which).derivative
-    steepest = float(slope(torch.linspace(-5, 5, 2001, dtype=torch.float64)).abs().max())
-    share = gaussian_expectation(
-        lambda z: (slope(z).abs() < below * steepest).to(z.dtype), math.sqrt(q)
-    )
-    return round(share, 6)  # a step is integrated to about that
-
-
 def _check_positive(**numbers: float) -> None:
     for name, number in numbers.items():
         if not 0 < number < math.inf:

@@ -20,6 +20,7 @@ def fit(
     steps: int,
     batch: int,
     seeds: Sequence[int],
+    momentum: float = 0.0,
 ) -> Tensor:
     """Stochastic gradient descent on the cross-entropy, every copy with its own batches.
 
@@ -31,14 +32,17 @@ def fit(
         steps: how many updates.
         batch: examples in a minibatch, drawn with replacement.
         seeds: one seed per copy for the draws; copies with equal seeds see equal batches.
+        momentum: μ of v ← μ·v + gradient, weight ← weight − rate·v, as in torch's SGD;
+            from 0 to below 1.
 
     Returns:
         Loss of each minibatch before its update, shape (C, steps). A diverged copy
         has infinities or NaN there; that is a result, and raises nothing.
 
     Raises:
-        ValueError: if a rate, ``steps`` or ``batch`` is out of range, or the number of
-            rates or seeds differs from the number of copies, or the labels do not fit.
+        ValueError: if a rate, ``steps``, ``batch`` or ``momentum`` is out of range, the
+            number of rates or seeds differs from that of the copies, or the labels do
+            not fit.
 
     Example:
         >>> x, y = torch.randn(8, 4), torch.zeros(8, dtype=torch.int64)
@@ -48,6 +52,8 @@ def fit(
     rate = _rates(rates, model.copies).to(model.weights[0].device)
     if steps < 1 or batch < 1:
         raise ValueError(f"steps and batch must be at least 1, got {steps} and {batch}")
+    if not 0 <= momentum < 1:
+        raise ValueError(f"momentum must be at least 0 and below 1, got {momentum}")
     if len(seeds) != model.copies:
         raise ValueError(f"needs {model.copies} seeds, one for each copy, got {len(seeds)}")
     inputs = inputs.expand(model.copies, -1, -1) if inputs.dim() == 2 else inputs
@@ -61,13 +67,17 @@ def fit(
     batches = torch.stack(draws, dim=1)  # steps, copies, batch
     losses = torch.empty(model.copies, steps)
     parameters = list(model.parameters())
+    velocities = [torch.zeros_like(parameter) for parameter in parameters]
     for step, chosen in enumerate(batches):
         outputs = model(inputs[rows, chosen])
         loss = cross_entropy(outputs, labels[rows, chosen])
         gradients = torch.autograd.grad(loss.sum(), parameters)  # copies do not mix
         with torch.no_grad():
-            for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter.sub_(rate * gradient)
+            for parameter, velocity, gradient in zip(
+                parameters, velocities, gradients, strict=True
+            ):
+                direction = velocity.mul_(momentum).add_(gradient) if momentum else gradient
+                parameter.sub_(rate * direction)
         losses[:, step] = loss.detach()
     return losses
 

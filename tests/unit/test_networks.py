@@ -10,13 +10,19 @@ from torch import nn
 from torch.nn import functional
 
 import course_utils as cu
+from course_utils import initialization
 from course_utils.activations import ACTIVATIONS
+from course_utils.networks import NORMALIZATIONS
+from course_utils.normalization import BatchNorm, LayerNorm
 
 TORCH = {
     "identity": lambda z: z,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
     "relu": functional.relu,
+    "leaky_relu": functional.leaky_relu,
+    "gelu": functional.gelu,
+    "silu": functional.silu,
 }
 
 
@@ -24,7 +30,7 @@ TORCH = {
 def test_activation_is_torchs_and_its_derivative_is_autograds(name):
     z = torch.linspace(-5, 5, 101, dtype=torch.float64, requires_grad=True)
     f = cu.activation(name)
-    assert torch.equal(f(z), TORCH[name](z))
+    assert torch.allclose(f(z), TORCH[name](z), rtol=0, atol=1e-15)
     (slope,) = (
         torch.autograd.grad(TORCH[name](z).sum(), z)
         if name != "identity"
@@ -47,6 +53,46 @@ def test_gaussian_moments_by_another_quadrature(name, spread):
     mean, variance = cu.gaussian_moments(name, spread)
     assert mean == pytest.approx(expect(1), abs=1e-8)
     assert variance == pytest.approx(expect(2) - expect(1) ** 2, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
+@pytest.mark.parametrize("spread, mean", [(0.5, -1.0), (1.0, 0.5), (4.0, 3.0)])
+def test_linearity_is_a_squared_correlation(name, spread, mean):
+    z = mean + spread * torch.randn(1_000_000, generator=cu.generator(8), dtype=torch.float64)
+    counted = float(torch.corrcoef(torch.stack([z, cu.activation(name)(z)]))[0, 1] ** 2)
+    assert cu.linearity(name, spread, mean) == pytest.approx(counted, abs=0.005)
+
+
+def test_linearity_closed_forms():
+    assert cu.linearity("identity", 3.0, 1.0) == pytest.approx(1)
+    assert cu.linearity("relu") == pytest.approx(0.25 / (0.5 - 1 / (2 * math.pi)), abs=1e-9)
+    # erf-like: GELU is z Φ(z), E[GELU′] = 1/2 for a standard normal z
+    assert cu.gaussian_expectation(cu.activation("gelu").derivative) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name != "identity"])
+@pytest.mark.parametrize("spread, mean", [(0.7, -3.0), (1.0, 0.0), (10.0, 2.0)])
+@pytest.mark.parametrize("below", [0.05, 0.3])
+def test_saturated_share_counts_flat_places(name, spread, mean, below):
+    z = mean + spread * torch.randn(1_000_000, generator=cu.generator(9), dtype=torch.float64)
+    slope = cu.activation(name).derivative
+    counted = float((slope(z).abs() < below * cu.steepest(name)).double().mean())
+    assert cu.saturated_share(name, spread, mean, below) == pytest.approx(counted, abs=0.0025)
+
+
+def test_saturated_share_closed_form():
+    """The sigmoid's slope is τ/4 where z = ±2 artanh √(1 − τ)."""
+    edge = 2 * math.atanh(math.sqrt(0.95))
+    outside = math.erfc((edge - 1) / (3 * math.sqrt(2))) + math.erfc(
+        (edge + 1) / (3 * math.sqrt(2))
+    )
+    assert cu.saturated_share("sigmoid", 3.0, mean=1.0) == pytest.approx(outside / 2, abs=1e-10)
+
+
+@pytest.mark.parametrize("arguments", [(0.0,), (1.0, math.nan), (1.0, 0.0, 0.0), (math.inf,)])
+def test_saturated_share_refuses_what_it_cannot_use(arguments):
+    with pytest.raises(ValueError, match="must be"):
+        cu.saturated_share("tanh", *arguments)
 
 
 def test_gaussian_moments_closed_forms():
@@ -263,3 +309,87 @@ def test_fit_and_accuracy_refuse_labels_that_do_not_fit(count):
         cu.fit(net, inputs, labels, rates=0.1, steps=1, batch=2, seeds=[0])
     with pytest.raises(ValueError, match="labels must have shape"):
         cu.accuracy(net, inputs, labels)
+
+
+@pytest.mark.parametrize("name, torchs", [("batch", nn.BatchNorm1d), ("layer", nn.LayerNorm)])
+def test_normalization_is_torchs_in_each_copy(name, torchs):
+    """Outputs and gradients in training, then outputs in evaluation, against torch."""
+    layer = NORMALIZATIONS[name](3, 5).double()
+    z = torch.randn(3, 7, 5, generator=cu.generator(3), dtype=torch.float64) * 3 + 2
+    weight = torch.randn(3, 7, 5, generator=cu.generator(4), dtype=torch.float64)
+    ours = z.clone().requires_grad_()
+    (layer(ours) * weight).sum().backward()
+    layer.eval()
+    for copy in range(3):
+        reference, theirs = torchs(5).double(), z[copy].clone().requires_grad_()
+        (reference(theirs) * weight[copy]).sum().backward()
+        assert torch.allclose(ours.grad[copy], theirs.grad, atol=1e-12)
+        assert torch.allclose(layer.scale.grad[copy, 0], reference.weight.grad, atol=1e-12)
+        assert torch.allclose(layer.shift.grad[copy, 0], reference.bias.grad, atol=1e-12)
+        reference.eval()
+        assert torch.allclose(layer(z)[copy], reference(z[copy]), atol=1e-12)
+
+
+def test_batch_norm_refuses_one_example_in_training():
+    layer = BatchNorm(1, 2)
+    with pytest.raises(ValueError, match="2 or more examples"):
+        layer(torch.ones(1, 1, 2))
+    layer.eval()(torch.ones(1, 1, 2))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: BatchNorm(0, 2),
+        lambda: LayerNorm(1, 2, epsilon=0),
+        lambda: BatchNorm(1, 2, momentum=2),
+        lambda: cu.MLP([2, 2, 2], "relu", seeds=[0], normalization="group"),
+        lambda: cu.MLP([2, 2, 2], "relu", seeds=[0], scheme=[initialization.zeros()]),
+        lambda: fit_with(momentum=1.0),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make):
+    with pytest.raises(ValueError, match="must be|unknown|needs"):
+        make()
+
+
+def fit_with(**settings):
+    net = cu.MLP([4, 6, 3], "tanh", seeds=[0, 1], normalization=settings.pop("normalization", None))
+    g = cu.generator(5)
+    x, y = torch.randn(40, 4, generator=g), torch.randint(3, (40,), generator=g)
+    options = {"rates": 0.1, "steps": 20, "batch": 8, "seeds": [3, 4]}
+    return net, cu.fit(net, x, y, **(options | settings)), x, y
+
+
+def test_momentum_is_torchs():
+    """The second copy against torch.optim.SGD on the same minibatches."""
+    net, losses, x, y = fit_with(momentum=0.9)
+    alone = cu.MLP([4, 6, 3], "tanh", seeds=[1])
+    optimiser = torch.optim.SGD(alone.parameters(), lr=0.1, momentum=0.9)
+    draws = torch.randint(40, (20, 8), generator=cu.generator(4, "minibatches"))
+    for step, chosen in enumerate(draws):
+        loss = functional.cross_entropy(alone(x[chosen])[0], y[chosen])
+        assert loss.item() == pytest.approx(losses[1, step].item(), rel=1e-4)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert torch.allclose(net.weights[0][1], alone.weights[0][0], atol=1e-5)
+
+
+def test_normalized_networks_normalise_before_the_activation():
+    net = cu.MLP([4, 6, 3], "tanh", seeds=[0, 1], normalization="batch")
+    x = 5 + torch.randn(50, 4, generator=cu.generator(6))
+    first = net.pre_activations(x)[0]
+    assert torch.allclose(first.mean(dim=1), torch.zeros(2, 6), atol=1e-5)
+    assert torch.allclose(first.var(dim=1, unbiased=False), torch.ones(2, 6), atol=1e-3)
+    assert torch.equal(torch.tanh(first), net.eval().train().layers(x)[1])
+
+
+def test_a_scheme_draws_each_copy_alone():
+    scheme = initialization.uniform_default()
+    many = cu.MLP([4, 6, 3], "relu", seeds=[5, 9], scheme=scheme)
+    alone = cu.MLP([4, 6, 3], "relu", seeds=[9], scheme=scheme)
+    for ours, its in zip(many.parameters(), alone.parameters(), strict=True):
+        assert torch.equal(ours[1:], its)
+    assert float(many.weights[0].detach().abs().max()) <= 0.5  # 1/√n_in
+    assert float(many.biases[0].detach().abs().max()) > 0
