@@ -3,7 +3,8 @@
 Modules are floors, and a module imports only what stands before it here.
 
 Ground: ``seeding``, ``quadrature``, ``data``, ``activations``, ``theory``, ``signals``.
-Middle: ``initialization``, ``networks``, ``training``, ``descent``, ``gradients``, ``validity``.
+Middle: ``initialization``, ``normalization``, ``networks``, ``training``, ``descent``,
+``gradients``, ``maps``, ``validity``.
 Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_page``,
 ``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``.
 """
@@ -15,7 +16,10 @@ from course_utils.activations import (
     centred,
     gaussian_expectation,
     gaussian_moments,
+    linearity,
+    saturated_share,
     scaled,
+    steepest,
 )
 from course_utils.bets import break_it, brier_score, load_bets
 from course_utils.claims import claim
@@ -68,11 +72,13 @@ __all__ = [
     "gradient_descent",
     "initialization",
     "inputs_with_mean",
+    "linearity",
     "load_bets",
     "one_example_at_a_time",
     "one_sign",
     "path_ratio",
     "plots",
+    "saturated_share",
     "scaled",
     "second_moment",
     "seeds",
@@ -80,6 +86,7 @@ __all__ = [
     "signals",
     "squared_mean_over_variance",
     "start",
+    "steepest",
     "steps_to_excess",
     "steps_to_loss",
     "survives",
