@@ -8,21 +8,34 @@ from typing import Any
 
 from IPython.display import display
 
-from course_utils.checks import check_yourself, variance_growth, zero_centring
+from course_utils.checks import (
+    activations,
+    bad_starts,
+    check_yourself,
+    glorot_and_kaiming,
+    variance_growth,
+    zero_centring,
+)
 from course_utils.checks.common import NotAttempted
 
 CHECK_MIME = "application/vnd.course.check+json"
 Check = Callable[[Any], str | None]
 CHECKS: dict[str, Check] = {
     **check_yourself.CHECKS,
+    **activations.CHECKS,
     **zero_centring.CHECKS,
     **variance_growth.CHECKS,
+    **bad_starts.CHECKS,
+    **glorot_and_kaiming.CHECKS,
 }
 # The exercises whose answer is a function.
 FUNCTIONS = {
     *check_yourself.FUNCTIONS,
+    *activations.FUNCTIONS,
     *zero_centring.FUNCTIONS,
     *variance_growth.FUNCTIONS,
+    *bad_starts.FUNCTIONS,
+    *glorot_and_kaiming.FUNCTIONS,
 }
 
 

@@ -7,12 +7,14 @@ independent normal entries of mean 0 and standard deviation σ. Signals are batc
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
-from course_utils.activations import Activation, activation, gaussian_expectation
+from course_utils.activations import Activation, activation, gaussian_expectation, linearity
 
 
 def random_weights(
@@ -199,6 +201,61 @@ def backward_factor(which: str | Activation, q: float, gain: float) -> float:
     _check_positive(q=q, gain=gain)
     slope = activation(which).derivative
     return gain * gaussian_expectation(lambda z: slope(z) ** 2, math.sqrt(q))
+
+
+def linear_share(inputs: Tensor, outputs: Tensor) -> float:
+    """Share of the outputs' variance that the best linear map of the inputs explains.
+
+    Least squares with a constant, R² over all outputs together, corrected for the
+    degrees of freedom: n fitted numbers explain noise too.
+
+    Args:
+        inputs: shape (examples, n), float64.
+        outputs: shape (examples, units), float64.
+
+    Raises:
+        ValueError: if there are not at least two more examples than inputs.
+
+    Example:
+        >>> x = torch.randn(50, 3, generator=torch.Generator().manual_seed(0)).double()
+        >>> round(linear_share(x, 2 * x + 1), 9)
+        1.0
+    """
+    examples, n = inputs.shape
+    if examples < n + 2 or len(outputs) != examples:
+        raise ValueError(
+            f"needs at least {n + 2} examples of inputs and as many of outputs, "
+            f"got {examples} and {len(outputs)}"
+        )
+    inputs, outputs = inputs - inputs.mean(dim=0), outputs - outputs.mean(dim=0)
+    fitted = inputs @ torch.linalg.lstsq(inputs, outputs, driver="gels").solution
+    unexplained = float(((outputs - fitted) ** 2).sum() / (outputs**2).sum())
+    return 1 - unexplained * (examples - 1) / (examples - n - 1)
+
+
+def linear_shares(which: str | Activation, first: float, gain: float, depth: int) -> list[float]:
+    """Predicted ``linear_share`` of the activations of each of ``depth`` layers.
+
+    The product of the layers' ``linearity``; for wide layers, normal inputs and odd f.
+
+    Args:
+        which: an odd activation, such as tanh.
+        first: mean square of the first layer's pre-activations.
+        gain: n σ², the same in all layers.
+        depth: how many layers, at least 1.
+
+    Raises:
+        ValueError: if a number is out of range, or f is not odd.
+
+    Example:
+        >>> linear_shares("identity", 1.0, 2.0, 3)[-1] > 1 - 1e-9
+        True
+    """
+    f, z = activation(which), torch.linspace(0, 3, 7, dtype=torch.float64)
+    if not torch.allclose(f(-z), -f(z)):
+        raise ValueError(f"needs an odd activation, f(−z) = −f(z), got {f.name}")
+    squares = mean_squares(which, first, gain, depth)
+    return list(accumulate((linearity(which, math.sqrt(q)) for q in squares), operator.mul))
 
 
 def _check_positive(**numbers: float) -> None:

@@ -18,13 +18,28 @@ from typing import Any
 
 import pandas as pd
 
-from course_utils.maps import variance_growth, zero_centring
+from course_utils.maps import (
+    activations,
+    bad_starts,
+    glorot_and_kaiming,
+    variance_growth,
+    zero_centring,
+)
 from course_utils.maps.common import ValidityMap
 
 COUNTEREXAMPLES = Path(__file__).parent / "counterexamples"
 
 
-MAPS = {chart.claim: chart for chart in (zero_centring.ONE_SIGN, variance_growth.GROWTH)}
+MAPS = {
+    chart.claim: chart
+    for chart in (
+        activations.LINEAR,
+        zero_centring.ONE_SIGN,
+        variance_growth.GROWTH,
+        bad_starts.APART,
+        glorot_and_kaiming.WEDGE,
+    )
+}
 
 
 def the_map(claim: str) -> ValidityMap:
