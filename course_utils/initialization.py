@@ -307,7 +307,8 @@ def orthogonal(gain: float = 1.0) -> Scheme:
         q = q * torch.where(r.diagonal() < 0, -1.0, 1.0)
         return gain * (q if rows >= columns else q.T).reshape(shape)
 
-    formula = f"W Wᵀ or Wᵀ W = {gain**2:g}·I, else uniform"
+    square = "I" if gain == 1 else f"{gain**2:g}·I"
+    formula = f"W Wᵀ = {square} or Wᵀ W = {square}, all such W equally likely"
     return Scheme("orthogonal", formula, ORTHOGONAL_SOURCE, draw)
 
 
