@@ -35,7 +35,7 @@ def next_pair(q: float, d: float, gain: float, bias_variance: float) -> tuple[fl
     Example:
         >>> q, d = next_pair(1.0, 1e-6, gain=2.0, bias_variance=0.0)
         >>> round(q, 3), round(d * 1e6, 3)
-        (1.0, 0.999)
+        (1.0, 1.0)
     """
     if not (0 < q < math.inf and 0 <= d <= 2 * q and gain > 0 and bias_variance >= 0):
         raise ValueError(f"out of range: q = {q}, d = {d}, {gain} and {bias_variance}")
