@@ -12,24 +12,29 @@ from course_utils.checks.common import as_tensor, attempted
 
 def slopes_from_outputs(answer: Any) -> str | None:
     """Exercise 1: f′ written with h, held against autograd."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+    pair = isinstance(answer, (tuple, list)) and len(answer) == 2
+    if not pair or not all(callable(slope) for slope in answer):
         return "give the two functions as a pair: (sigmoid_slope, tanh_slope)."
-    for name, f, slope in zip(
-        ("sigmoid", "tanh"), (torch.sigmoid, torch.tanh), answer, strict=True
+    z = torch.linspace(-3, 3, 13, dtype=torch.float64, requires_grad=True)
+    for name, f, slope, other in (
+        ("sigmoid", torch.sigmoid, answer[0], answer[1]),
+        ("tanh", torch.tanh, answer[1], answer[0]),
     ):
-        z = torch.linspace(-3, 3, 13, dtype=torch.float64, requires_grad=True)
         h = f(z)
         (true,) = torch.autograd.grad(h.sum(), z)
         said = as_tensor(slope(h.detach()))
         if said.shape != true.shape:
             return f"{name}: 13 outputs have 13 slopes, you return the shape {tuple(said.shape)}."
-        if not torch.allclose(said, true, atol=1e-9):
-            worst = int((said - true).abs().argmax())
-            return (
-                f"{name}: where h = {float(h[worst].detach()):.3f}, autograd finds the slope "
-                f"{float(true[worst]):.3f}, you say {float(said[worst]):.3f}. "
-                "The argument is the output h, not z."
-            )
+        if torch.allclose(said, true, atol=1e-9):
+            continue
+        if torch.allclose(as_tensor(other(h.detach())), true, atol=1e-9):
+            return "are the two in the order that the pair asks for?"
+        worst = int((said - true).abs().argmax())
+        return (
+            f"{name}: where z = {float(z[worst].detach()):.1f}, and so h = "
+            f"{float(h[worst].detach()):.3f}, autograd finds the slope {float(true[worst]):.3f}, "
+            f"you say {float(said[worst]):.3f}. Differentiate f, then write it with h alone."
+        )
     return None
 
 
@@ -44,6 +49,8 @@ def units_that_receive_nothing(answer: Callable[..., Any]) -> str | None:
     said = as_tensor(list(attempted(answer(z.clone(), rows.clone())))).tolist()
     if said == [silent, dead]:
         return None
+    if any(number != int(number) for number in said):
+        return "numbers of units are asked for, not shares."
     if said == [dead, silent]:
         return "the two numbers are the right ones, in the wrong order."
     if len(said) == 2 and said[0] == silent:
@@ -52,8 +59,8 @@ def units_that_receive_nothing(answer: Callable[..., Any]) -> str | None:
         )
     return (
         f"for 60 units on a batch of 8 of 200 examples, a count one by one finds other numbers "
-        f"than {said}. A ReLU passes no gradient where z ≤ 0; a unit counts only if that holds "
-        "for all examples of the set."
+        f"than {said}. Which of the two dimensions of z runs over the examples, and which over "
+        "the units? What is a unit with z = 0 to be counted as?"
     )
 
 
@@ -68,14 +75,16 @@ def straightness(answer: Callable[..., Any]) -> str | None:
         true = 1 - float(left.var() / h.var())
         said = float(as_tensor(answer(z.clone(), h.clone())))
         if abs(said - true) > 2e-3:
+            raw = float((z * h).mean() ** 2 / ((z**2).mean() * (h**2).mean()))
+            if abs(said**2 - true) < 2e-3:
+                lead = "Is it the correlation, or its square?"
+            elif abs(said - raw) < 2e-3:
+                lead = "Have the means been taken off both?"
+            else:
+                lead = "Is it a share of the variance of h? It must stay when h is doubled."
             return (
                 f"for z with mean {center:g} and standard deviation {scale:g}, least squares "
-                f"explains {true:.3f} of the variance, you say {said:.3f}. "
-                + (
-                    "Is it the correlation, or its square?"
-                    if abs(said**2 - true) < 2e-3
-                    else "Have the means been taken off both?"
-                )
+                f"explains {true:.3f} of the variance, you say {said:.3f}. {lead}"
             )
     return None
 
@@ -93,10 +102,15 @@ def error_of_an_output(answer: Callable[..., Any]) -> str | None:
             (true,) = torch.autograd.grad(value, z)
             said = float(as_tensor(answer(float(h.detach()), target, loss)))
             if abs(said - float(true)) > 1e-6:
+                if abs(said - 2 * float(true)) < 1e-6:
+                    lead = "The loss is half the square."
+                elif abs(said + float(true)) < 1e-6:
+                    lead = "Which way does the loss rise?"
+                else:
+                    lead = "δ is by z, not by ŷ: which slope comes in, and does it cancel?"
                 return (
                     f"{loss}, output {float(h.detach()):.3f}, target {target:g}: autograd finds "
-                    f"δ = {float(true):.4f}, you say {said:.4f}. "
-                    "Which slope has cancelled, and which not? The sign is that of ŷ − y."
+                    f"δ = {float(true):.4f}, you say {said:.4f}. {lead}"
                 )
     return None
 
@@ -110,11 +124,11 @@ def leaky_line(answer: Callable[..., Any]) -> str | None:
         true = float(torch.corrcoef(torch.stack([z, h]))[0, 1] ** 2)
         said = float(as_tensor(answer(a)))
         if abs(said - true) > 4e-3:
-            return (
-                f"for a = {a:g}, two million samples give {true:.3f}, you say {said:.3f}. "
-                "The variance is the mean square less the square of the mean, "
-                "E|z| = √(2/π), and each half of z has half of it."
-            )
+            lead = {
+                1.0: "For a = 1 it is a straight line: what must come out?",
+                0.0: "Is the mean of f taken off? E|z| = √(2/π), and half of z is above 0.",
+            }.get(a, "Below 0 the slope is a, and the square of f is a² times that of z.")
+            return f"for a = {a:g}, two million samples give {true:.3f}, you say {said:.3f}. {lead}"
     return None
 
 

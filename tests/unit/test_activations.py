@@ -22,21 +22,31 @@ RIGHT = {
     "ch01-ex5": lambda a: (1 + a) ** 2 / 4 / ((1 + a * a) / 2 - (1 - a) ** 2 / (2 * math.pi)),
 }
 WRONG = [
-    ("ch01-ex1", (lambda h: h, lambda h: 1 - h**2), "not z"),
+    ("ch01-ex1", (lambda h: h, lambda h: 1 - h**2), "with h alone"),
     ("ch01-ex1", (lambda h: h * (1 - h), lambda h: 1 - torch.tanh(h) ** 2), "tanh"),
+    ("ch01-ex1", (lambda h: 1 - h**2, lambda h: h * (1 - h)), "in the order"),
     ("ch01-ex1", lambda h: h * (1 - h), "as a pair"),
+    ("ch01-ex1", (0.25, 1.0), "as a pair"),
     ("ch01-ex1", (lambda h: h[0], lambda h: h[0]), "13 slopes"),
     ("ch01-ex2", lambda z, rows: RIGHT["ch01-ex2"](z, rows)[::-1], "wrong order"),
     ("ch01-ex2", lambda z, rows: (RIGHT["ch01-ex2"](z, rows)[0],) * 2, "Over which examples"),
-    ("ch01-ex2", lambda z, rows: (int((z[rows] <= 0).sum()), int((z <= 0).sum())), "one by one"),
-    ("ch01-ex2", lambda z, rows: RIGHT["ch01-ex2"](-z, rows), "one by one"),
+    ("ch01-ex2", lambda z, rows: [n / 60 for n in RIGHT["ch01-ex2"](z, rows)], "not shares"),
+    ("ch01-ex2", lambda z, rows: (int((z[rows] <= 0).sum()), int((z <= 0).sum())), "dimensions"),
+    ("ch01-ex2", lambda z, rows: RIGHT["ch01-ex2"](z + 1e-9, rows), "z = 0"),
     ("ch01-ex3", lambda z, h: float(torch.corrcoef(torch.stack([z, h]))[0, 1]), "or its square"),
     ("ch01-ex3", lambda z, h: float((z * h).mean() ** 2 / (z**2).mean() / (h**2).mean()), "means"),
+    ("ch01-ex3", lambda z, h: float(((z - z.mean()) * h).mean() / z.var()), "doubled"),
     ("ch01-ex4", lambda y_hat, y, loss: y_hat - y, "squared error"),
     ("ch01-ex4", lambda y_hat, y, loss: (y_hat - y) * y_hat * (1 - y_hat), "cross-entropy"),
-    ("ch01-ex4", lambda y_hat, y, loss: -RIGHT["ch01-ex4"](y_hat, y, loss), "sign"),
-    ("ch01-ex5", lambda a: (1 + a) ** 2 / 4 / ((1 + a * a) / 2), "square of the mean"),
-    ("ch01-ex5", lambda a: (1 + a) ** 2 / 4, "samples"),
+    ("ch01-ex4", lambda y_hat, y, loss: -RIGHT["ch01-ex4"](y_hat, y, loss), "Which way"),
+    (
+        "ch01-ex4",
+        lambda y_hat, y, loss: RIGHT["ch01-ex4"](y_hat, y, loss) * (1 + (loss[0] == "s")),
+        "half the square",
+    ),
+    ("ch01-ex5", lambda a: (1 + a) ** 2 / 4 / ((1 + a * a) / 2), "mean of f"),
+    ("ch01-ex5", lambda a: (1 + a) ** 2 / 2, "straight line"),
+    ("ch01-ex5", lambda a: 0.25 / (0.5 - 1 / (2 * math.pi)) if a == 0 else 1.0, "slope is a"),
 ]
 
 

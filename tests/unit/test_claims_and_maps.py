@@ -144,7 +144,7 @@ def test_a_broken_counterexample_is_named(tmp_path):
 def test_break_it_says_what_it_needs(setting, message):
     with pytest.raises(ValueError, match=message):
         cu.break_it("ch02-one-sign-map", **setting)
-    with pytest.raises(ValueError, match="there are maps for ch02-one-sign-map"):
+    with pytest.raises(ValueError, match="there are maps for ch01-linear-map"):
         cu.break_it("ch02-nothing", **setting)
 
 
