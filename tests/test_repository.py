@@ -93,7 +93,11 @@ def test_code_and_text_have_their_licences() -> None:
 
 
 NAMED = re.compile(r"`((?:\.github|book|course_utils|tests|tools)/[\w./-]*[\w/])`")
-EXAMPLES = {"book/NN_topic.ipynb", "course_utils/counterexamples/some-words.json"}
+EXAMPLES = {
+    "book/NN_topic.ipynb",
+    "course_utils/maps/topic.py",
+    "course_utils/counterexamples/some-words.json",
+}
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
