@@ -72,7 +72,10 @@ def different_units(answer: Callable[..., Any]) -> str | None:
 def common_logit(answer: Callable[..., Any]) -> str | None:
     """Exercise 2: the logit behind a starting loss, put into the loss."""
     for loss in (0.70, 0.72, 1.5, 3.0):
-        logit = float(as_tensor(answer(loss)))
+        try:
+            logit = float(as_tensor(answer(loss)))
+        except ValueError as error:  # math.acosh and math.log outside their domain
+            return f"for the loss {loss:g}: {error}. Is your number under acosh at least 1?"
         if not 0 <= logit < math.inf:
             return f"an absolute value is at least 0 and finite, yours is {logit:g}."
         pair = torch.tensor([logit, -logit], dtype=torch.float64)
@@ -123,11 +126,12 @@ def first_update(answer: Callable[..., Any]) -> str | None:
             said = float(as_tensor(answer(layer, depth, hidden)))
             truth = counted[layer - 1]
             if said != truth:
-                when = "never" if truth == math.inf else f"at update {truth:g}"
+                when = "never move" if truth == math.inf else f"first move at update {truth:g}"
                 return (
-                    f"{hidden}, {depth} layers of weights: those of layer {layer} first move "
-                    f"{when}, you say {said:g}. The gradient is a product: what comes from "
-                    "below, and what comes from above? Which of the two is 0, and until when?"
+                    f"{hidden}, {depth} layers of weights: those of layer {layer} {when}, "
+                    f"you say {said:g} (updates count from 1). The gradient is a "
+                    "product: what comes from below, and what comes from above? "
+                    "Which of the two is 0, and until when?"
                 )
     return None
 
@@ -141,8 +145,9 @@ def silent_share(answer: Callable[..., Any]) -> str | None:
         said = float(as_tensor(answer(beta, batch)))
         if abs(said - counted) > 0.02:
             return (
-                f"with a bias {beta:g} standard deviations down, {counted:.3f} of 20 000 units "
-                f"are silent on {batch} example{'s' if batch > 1 else ''}, you say {said:.3f}. "
+                f"with a bias {beta:g} standard deviation{'' if beta == 1 else 's'} down, "
+                f"{counted:.3f} of 20 000 units are silent on {batch} example"
+                f"{'s' if batch > 1 else ''}, you say {said:.3f}. "
                 + (
                     "With which probability is one normal number below another one?"
                     if batch == 1

@@ -97,17 +97,23 @@ WRONG_ANSWERS = {
     ],
     "ch04-ex2": [
         (lambda loss: math.sqrt(8 * (loss - math.log(2))), "approximation for small a"),
+        (lambda loss: math.acosh(math.exp(loss) / 2 - 1), "under acosh at least 1"),
         (lambda loss: -1.0, "at least 0"),
         (lambda loss: math.nan, "at least 0"),
     ],
     "ch04-ex3": [
         (lambda layer, depth, hidden: 1, "what comes from below"),
-        (lambda layer, depth, hidden: depth - layer + 1, "what comes from below"),
+        (
+            lambda layer, depth, hidden: depth - layer if hidden == "sigmoid" else math.inf,
+            "updates count from 1",
+        ),
+        (lambda layer, depth, hidden: depth - layer + 1, "never move, you say"),
         (lambda layer, depth, hidden: math.inf, "what comes from below"),
         (lambda layer, depth, hidden: layer if hidden == "sigmoid" else math.inf, "product"),
     ],
     "ch04-ex4": [
         (lambda beta, batch: silent(beta, 1), "independent things all happen"),
+        (lambda beta, batch: 0.5, "1 standard deviation down"),
         (lambda beta, batch: 1 - silent(-beta, batch), "independent things all happen"),
         (lambda beta, batch: silent(-beta, batch), "one normal number below another"),
     ],
