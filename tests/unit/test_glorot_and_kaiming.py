@@ -33,24 +33,29 @@ def slope_not_squared(f, slope):
 
 WRONG_ANSWERS = {
     "ch05-ex1": [
-        (lambda i, o: 2 / (i + o), "not a variance"),
-        (lambda i, o: ((1 / i + 1 / o) / 2) ** 0.5, "What is their mean"),
-        (lambda i, o: i**-0.5, "What is their mean"),
-        (lambda i, o: 0, "more than 0"),
+        (lambda i, o, w: 1 / (w * i + (1 - w) * o), "not a variance"),
+        (lambda i, o, w: (w / i + (1 - w) / o) ** 0.5, "Write both factors"),
+        (lambda i, o, w: (2 / (i + o)) ** 0.5, "Write both factors"),
+        (lambda i, o, w: (w * o + (1 - w) * i) ** -0.5, "Write both factors"),
+        (lambda i, o, w: (3 / (w * i + (1 - w) * o)) ** 0.5, "a bound instead of a spread"),
+        (lambda i, o, w: 0, "more than 0"),
     ],
     "ch05-ex2": [
-        (lambda a: 2**0.5, "negative z"),
-        (lambda a: 2 / (1 + a**2), "multiplies the standard deviation"),
-        (lambda a: (2 / (1 + a)) ** 0.5, "negative z"),
+        (lambda a, b: 2**0.5, "negative z"),
+        (lambda a, b: 2 / (a**2 + b**2), "multiplies the standard deviation"),
+        (lambda a, b: (2 / (1 + a**2)) ** 0.5, "negative z"),
+        (lambda a, b: 2**0.5 / abs(b - a), "negative z"),
     ],
     "ch05-ex3": [
-        (lambda n, g: g / n**0.5, "variance of a uniform"),
-        (lambda n, g: (6 / n) ** 0.5, "variance of a uniform"),
+        (lambda n, g: g / n**0.5, "sum of two independent uniform"),
+        (lambda n, g: g * (3 / n) ** 0.5, "sum of two independent uniform"),
+        (lambda n, g: 6 * g**2 / n, "Is that a² or a?"),
     ],
     "ch05-ex4": [
         (lambda g, f: math.ceil(math.log(f) / math.log(g**2 / 2)), "the square or the root"),
         (lambda g, f: math.floor(2 * math.log(f) / math.log(g**2 / 2)), "which side"),
         (lambda g, f: math.ceil(math.log(f) / math.log(g / 3)), "root mean square change"),
+        (lambda g, f: math.ceil(2 * math.log(f) / math.log(g**2 / 2)), "Is that below it?"),
     ],
     "ch05-ex5": [
         (swapped, "the same for all inputs"),
@@ -60,10 +65,10 @@ WRONG_ANSWERS = {
     ],
 }
 RIGHT_ANSWERS = {
-    "ch05-ex1": lambda i, o: math.sqrt(2 / (i + o)),
-    "ch05-ex2": lambda a: torch.nn.init.calculate_gain("leaky_relu", a),
-    "ch05-ex3": lambda n, g: g * math.sqrt(3 / n),
-    "ch05-ex4": lambda g, f: math.ceil(2 * math.log(f) / math.log(g**2 / 2)),
+    "ch05-ex1": lambda i, o, w: 1 / math.sqrt(w * i + (1 - w) * o),
+    "ch05-ex2": lambda a, b: math.sqrt(2) / math.hypot(a, b),
+    "ch05-ex3": lambda n, g: g * math.sqrt(6 / n),
+    "ch05-ex4": lambda g, f: math.floor(2 * math.log(f) / math.log(g**2 / 2)) + 1,
     "ch05-ex5": gains_by_sampling,
 }
 
