@@ -9,7 +9,7 @@ from course_utils.maps.common import Axis, ValidityMap
 from course_utils.seeding import generator
 
 WIDTH = 100
-EXAMPLES = 600
+EXAMPLES = 400
 
 
 def _linear_share(seed: int, depth: float, gain: float, activation: str = "tanh") -> float:
@@ -23,7 +23,7 @@ def _linear_share(seed: int, depth: float, gain: float, activation: str = "tanh"
 LINEAR = ValidityMap(
     claim="ch01-linear-map",
     statement="a linear map of the inputs explains at least half of what the network does",
-    assumes="wide layers of tanh, and normal inputs",
+    assumes="wide layers of tanh, and many independent normal inputs",
     quantity="share that a linear map explains",
     threshold=0.5,
     x=Axis("depth", "depth D", (1, 2, 3, 4, 6, 8, 12), logarithmic=True, whole=True),
