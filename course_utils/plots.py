@@ -208,6 +208,7 @@ def validity_map(table: pd.DataFrame, chart: ValidityMap, *, ax: Axes | None = N
         levels=[chart.threshold],
         colors="#000000",
         linewidths=2,
+        linestyles="solid",  # matplotlib would dash a negative threshold
     )
     ax.plot([], [], color="#000000", linewidth=2, label="theory's boundary")
     if x.logarithmic:
