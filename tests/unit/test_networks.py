@@ -89,6 +89,10 @@ def test_saturated_share_closed_form():
     assert cu.saturated_share("sigmoid", 3.0, mean=1.0) == pytest.approx(outside / 2, abs=1e-10)
 
 
+def test_gaussian_expectation_far_from_zero():
+    assert cu.gaussian_expectation(lambda z: z**2, 0.1, mean=5.0) == pytest.approx(25.01)
+
+
 @pytest.mark.parametrize("arguments", [(0.0,), (1.0, math.nan), (1.0, 0.0, 0.0), (math.inf,)])
 def test_saturated_share_refuses_what_it_cannot_use(arguments):
     with pytest.raises(ValueError, match="must be"):
@@ -393,3 +397,4 @@ def test_a_scheme_draws_each_copy_alone():
         assert torch.equal(ours[1:], its)
     assert float(many.weights[0].detach().abs().max()) <= 0.5  # 1/√n_in
     assert float(many.biases[0].detach().abs().max()) > 0
+    assert [tuple(weight.shape) for weight in many.weights] == [(2, 4, 6), (2, 6, 3)]
