@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import course_utils as cu
 from course_utils import exercises
 from course_utils.maps import bad_starts
+from tests.answers import tell_apart
 
 APART = "ch04-apart-map"
 
@@ -134,12 +135,15 @@ RIGHT_ANSWERS = {
 
 @pytest.mark.parametrize("id", list(WRONG_ANSWERS))
 def test_answers_are_told_apart(id):
-    for answer, hint in WRONG_ANSWERS[id]:
-        result = exercises.judge(id, answer)
-        assert result.attempted and not result.passed and hint in result.hint
-    right = exercises.judge(id, RIGHT_ANSWERS[id])
-    assert right.passed, right.hint
-    assert not exercises.judge(id, lambda *arguments: None).attempted
+    tell_apart(id, RIGHT_ANSWERS[id], WRONG_ANSWERS[id])
+
+
+def test_the_maps_biases_are_those_that_torch_draws():
+    with torch.random.fork_rng():
+        torch.manual_seed(6)
+        biases = torch.nn.Linear(bad_starts.WIDTH, 20_000).bias.detach()
+    drawn = bad_starts.WIDTH * float(biases.var())
+    assert drawn == pytest.approx(bad_starts.BIASES["default"], rel=0.03)
 
 
 def test_every_exercise_of_the_chapter_is_tested():
