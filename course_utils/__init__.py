@@ -3,13 +3,13 @@
 Modules are floors, and a module imports only what stands before it here.
 
 Ground: ``seeding``, ``quadrature``, ``data``, ``activations``, ``theory``, ``signals``.
-Middle: ``initialization``, ``normalization``, ``networks``, ``training``, ``descent``,
-``gradients``, ``maps``, ``validity``.
+Middle: ``initialization``, ``normalization``, ``networks``, ``training``,
+``pretraining``, ``descent``, ``gradients``, ``maps``, ``validity``.
 Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_page``,
 ``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``.
 """
 
-from course_utils import initialization, plots, signals, theory
+from course_utils import initialization, plots, pretraining, signals, theory
 from course_utils.activations import (
     Activation,
     activation,
@@ -78,6 +78,7 @@ __all__ = [
     "one_sign",
     "path_ratio",
     "plots",
+    "pretraining",
     "saturated_share",
     "scaled",
     "second_moment",

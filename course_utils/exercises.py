@@ -13,6 +13,7 @@ from course_utils.checks import (
     bad_starts,
     check_yourself,
     glorot_and_kaiming,
+    pretraining,
     variance_growth,
     zero_centring,
 )
@@ -27,6 +28,7 @@ CHECKS: dict[str, Check] = {
     **variance_growth.CHECKS,
     **bad_starts.CHECKS,
     **glorot_and_kaiming.CHECKS,
+    **pretraining.CHECKS,
 }
 # The exercises whose answer is a function.
 FUNCTIONS = {
@@ -36,6 +38,7 @@ FUNCTIONS = {
     *variance_growth.FUNCTIONS,
     *bad_starts.FUNCTIONS,
     *glorot_and_kaiming.FUNCTIONS,
+    *pretraining.FUNCTIONS,
 }
 
 

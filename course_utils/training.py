@@ -25,7 +25,8 @@ def fit(
     """Stochastic gradient descent on the cross-entropy, every copy with its own batches.
 
     Args:
-        model: ``MLP`` with C copies; trained in place.
+        model: ``MLP`` with C copies; trained in place. Parameters with
+            ``requires_grad=False`` stay as they are.
         inputs: shape (examples, n_in), or (C, examples, n_in) for a data set per copy.
         labels: shape (examples,) or (C, examples), int64.
         rates: the learning rate, or one for each copy.
@@ -66,7 +67,7 @@ def fit(
     ]
     batches = torch.stack(draws, dim=1)  # steps, copies, batch
     losses = torch.empty(model.copies, steps)
-    parameters = list(model.parameters())
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     velocities = [torch.zeros_like(parameter) for parameter in parameters]
     for step, chosen in enumerate(batches):
         outputs = model(inputs[rows, chosen])

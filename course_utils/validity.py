@@ -22,6 +22,7 @@ from course_utils.maps import (
     activations,
     bad_starts,
     glorot_and_kaiming,
+    pretraining,
     variance_growth,
     zero_centring,
 )
@@ -38,6 +39,7 @@ MAPS = {
         variance_growth.GROWTH,
         bad_starts.APART,
         glorot_and_kaiming.WEDGE,
+        pretraining.RESCUE,
     )
 }
 
