@@ -105,7 +105,7 @@ def reconstruct(
         adam.step()
         losses[:, step] = loss.detach()
         if progress is not None and (step + 1) % max(1, steps // REPORTS) == 0:
-            progress(f"update {step + 1} of {steps}, mean loss {float(loss.mean()):.4g}")
+            progress(f"update {step + 1} of {steps}, mean loss {float(losses[:, step].mean()):.4g}")
     return losses
 
 
@@ -159,7 +159,8 @@ def greedy(
             ``MLP`` raise it.
 
     Example:
-        >>> [stage.codes.shape for stage in greedy([4, 3, 2], torch.randn(8, 4), seeds=[0], steps=2)]
+        >>> stages = greedy([4, 3, 2], torch.randn(8, 4), seeds=[0], steps=2)
+        >>> [stage.codes.shape for stage in stages]
         [torch.Size([1, 8, 3]), torch.Size([1, 8, 2])]
     """
     if len(sizes) < 2:

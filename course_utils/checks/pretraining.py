@@ -36,8 +36,8 @@ def pca_error(answer: Callable[..., Any]) -> str | None:
             if math.isclose(said, factor * truth, rel_tol=1e-6):
                 return f"it is a mean squared error: a mean over {hint} too, not a sum."
         return (
-            f"40 examples of 6 inputs, {k} components: reconstructing gives an error of {truth:.4g}, "
-            f"you say {said:.4g}. Which eigenvalues of the covariance are left out?"
+            f"40 examples of 6 inputs, {k} components: reconstructing gives an error of "
+            f"{truth:.4g}, you say {said:.4g}. Which eigenvalues of the covariance are left out?"
         )
     return None
 
@@ -48,7 +48,10 @@ def same_code(answer: Callable[..., Any]) -> str | None:
         ("cos θ", math.cos),
         ("sin θ + cos(3θ + 1)", lambda t: math.sin(t) + math.cos(3 * t + 1)),
         ("exp(sin(θ − 2))", lambda t: math.exp(math.sin(t - 2))),
-        ("tanh(5 cos(θ + 0.3)) + 0.2 sin θ", lambda t: math.tanh(5 * math.cos(t + 0.3)) + 0.2 * math.sin(t)),
+        (
+            "tanh(5 cos(θ + 0.3)) + 0.2 sin θ",
+            lambda t: math.tanh(5 * math.cos(t + 0.3)) + 0.2 * math.sin(t),
+        ),
     )
     for words, code in codes:
         angle = float(as_tensor(answer(code)))
