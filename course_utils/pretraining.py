@@ -231,30 +231,6 @@ def take_over(model: MLP, stages: Sequence[Stage]) -> MLP:
     return model
 
 
-def freeze(model: MLP, layers: int) -> MLP:
-    """Keep the lowest layers from being trained: ``fit`` and ``reconstruct`` pass them by.
-
-    Args:
-        model: changed in place.
-        layers: how many, from 0 to all but one; the layers above learn again.
-
-    Raises:
-        ValueError: if the number of layers is out of range.
-
-    Example:
-        >>> [w.requires_grad for w in freeze(MLP([4, 3, 2], "tanh", seeds=[0]), 1).weights]
-        [False, True]
-    """
-    if not 0 <= layers < len(model.weights):
-        raise ValueError(
-            f"layers must be from 0 to {len(model.weights) - 1}, all but one, got {layers}"
-        )
-    for index, (weight, bias) in enumerate(zip(model.weights, model.biases, strict=True)):
-        weight.requires_grad_(index >= layers)
-        bias.requires_grad_(index >= layers)
-    return model
-
-
 def _in_layer(layer: int, layers: int, progress: Progress | None) -> Progress | None:
     if progress is None:
         return None
