@@ -19,7 +19,7 @@ import torch
 import course_utils as cu
 
 SIZES = [64, 50, 50, 50, 50, 50]
-RATES = (0.05, 0.2, 0.8)
+RATES = (0.03, 0.15, 0.75)
 SEEDS = 10
 AT_LEAST = 2.0
 SAME = 0.03  # of mean accuracy
@@ -29,7 +29,8 @@ def digits(seeds: Sequence[int]) -> list[torch.Tensor]:
     """Standardised digits, a split for each seed."""
     parts = zip(*(cu.digits(seed) for seed in seeds), strict=True)
     x, y, x_test, y_test = (torch.stack(part) for part in parts)
-    mean, scale = x.mean(dim=1, keepdim=True), x.std(dim=(1, 2), keepdim=True)
+    mean = x.mean(dim=1, keepdim=True)
+    scale = (x - mean).std(dim=(1, 2), keepdim=True)
     return [(x - mean) / scale, y, (x_test - mean) / scale, y_test]
 
 
@@ -43,7 +44,7 @@ def row(
     n, copies = len(rates), list(seeds) * len(rates)
     net = cu.MLP([*SIZES, 10], "sigmoid", seeds=copies, scheme=scheme)
     if pretrained:
-        stages = cu.pretraining.greedy(SIZES, x, seeds=seeds, scheme=scheme, steps=600, rate=0.01)
+        stages = cu.pretraining.greedy(SIZES, x, seeds=seeds, scheme=scheme, steps=600, rate=0.02)
         cu.pretraining.take_over(net, stages)
     few = torch.stack([torch.cat([(own == c).nonzero()[:5, 0] for c in range(10)]) for own in y])
     own = torch.arange(len(seeds))[:, None]
