@@ -1,8 +1,8 @@
-"""What training many seeds side by side saves, on the main table of chapter 6.
+"""What training many seeds side by side saves, on the heart of chapter 6's main table.
 
 Usage: python -m benchmarks.pretraining
 
-The two-by-two table is made twice, {default, Glorot × 4} × {random, pretrained} for ten
+A two-by-two table is made twice, {default, Glorot × 4} × {random, pretrained} for ten
 seeds at three rates with fifty labels: once with all copies of a network in one model,
 once a seed at a time. One thread. The command ends with an error if side by side is
 not at least twice as fast, or if the two tables differ by more than rounding explains.
@@ -44,7 +44,10 @@ def row(
     n, copies = len(rates), list(seeds) * len(rates)
     net = cu.MLP([*SIZES, 10], "sigmoid", seeds=copies, scheme=scheme)
     if pretrained:
-        stages = cu.pretraining.greedy(SIZES, x, seeds=seeds, scheme=scheme, steps=600, rate=0.02)
+        decoder = draw.glorot() if gain else scheme
+        stages = cu.pretraining.greedy(
+            SIZES, x, seeds=seeds, scheme=scheme, decoder=decoder, steps=600, rate=0.02
+        )
         cu.pretraining.take_over(net, stages)
     few = torch.stack([torch.cat([(own == c).nonzero()[:5, 0] for c in range(10)]) for own in y])
     own = torch.arange(len(seeds))[:, None]

@@ -130,6 +130,7 @@ def greedy(
     seeds: Sequence[int],
     hidden: str | Activation = "sigmoid",
     scheme: Scheme | None = None,
+    decoder: Scheme | None = None,
     steps: int = 600,
     rate: float = 3e-3,
     batch: int = 32,
@@ -147,7 +148,8 @@ def greedy(
         inputs: shape (examples, n_in), or (C, examples, n_in) for a data set per copy.
         seeds: one seed per copy, for weights and minibatches.
         hidden: the activation of all layers.
-        scheme: how weights are drawn before their training; as in ``MLP`` without it.
+        scheme: how encoders are drawn before their training; as in ``MLP`` without it.
+        decoder: how decoders are drawn, which are linear; as the encoders without it.
         steps: updates of each layer. rate, batch, masked: as in ``reconstruct``.
         progress: as in ``reconstruct``, with the layer's number in front.
 
@@ -155,14 +157,16 @@ def greedy(
         A stage for each layer, from the lowest. ``take_over`` puts them into a network.
 
     Raises:
-        ValueError: if the sizes do not fit the inputs, or for what ``reconstruct`` and
-            ``MLP`` raise it.
+        ValueError: if the sizes do not fit the inputs, only ``decoder`` is given, or for what
+            ``reconstruct`` and ``MLP`` raise it.
 
     Example:
         >>> stages = greedy([4, 3, 2], torch.randn(8, 4), seeds=[0], steps=2)
         >>> [stage.codes.shape for stage in stages]
         [torch.Size([1, 8, 3]), torch.Size([1, 8, 2])]
     """
+    if scheme is None and decoder is not None:
+        raise ValueError("a scheme for the decoders needs one for the encoders too")
     if len(sizes) < 2:
         raise ValueError(f"sizes needs the inputs and at least one layer, got {list(sizes)}")
     if inputs.dim() not in (2, 3) or inputs.shape[-1] != sizes[0]:
@@ -175,7 +179,8 @@ def greedy(
     for layer in range(1, len(sizes)):
         own = [generator(seed, f"layer {layer}").initial_seed() for seed in seeds]
         shape = [sizes[layer - 1], sizes[layer], sizes[layer - 1]]
-        model = MLP(shape, hidden, seeds=own, scheme=scheme).to(inputs.device, inputs.dtype)
+        drawn = scheme if scheme is None or decoder is None else [scheme, decoder]
+        model = MLP(shape, hidden, seeds=own, scheme=drawn).to(inputs.device, inputs.dtype)
         losses = reconstruct(
             model,
             signal,

@@ -32,6 +32,9 @@ def pca_error(answer: Callable[..., Any]) -> str | None:
         uncentred = torch.linalg.svdvals(inputs)[k:].square().sum() / inputs.numel()
         if math.isclose(said, float(uncentred), rel_tol=1e-6, abs_tol=1e-9):
             return "the data have a mean, and no component should be spent on it. Centre first."
+        unbiased = len(inputs) / (len(inputs) - 1)
+        if math.isclose(said, unbiased * truth, rel_tol=1e-6):
+            return "a mean over examples divides by their number, here 40, not by one less."
         for factor, hint in ((inputs.shape[1], "inputs"), (inputs.numel(), "examples and inputs")):
             if math.isclose(said, factor * truth, rel_tol=1e-6):
                 return f"it is a mean squared error: a mean over {hint} too, not a sum."
@@ -61,8 +64,8 @@ def same_code(answer: Callable[..., Any]) -> str | None:
         if apart > 1e-6:
             return (
                 f"for the code {words} you say θ = {angle:.4f}: there, the codes of θ and θ + π "
-                f"differ by {apart:.2g}. How do they differ at 0, and how at π? Halve the "
-                "interval, again and again."
+                f"differ by {apart:.2g}. The difference has one sign at 0 and the other at π. "
+                "What does its sign half way say?"
             )
     return None
 
@@ -123,7 +126,7 @@ def ratio_by_luck(answer: Callable[..., Any]) -> str | None:
             return (
                 f"two spreads of {n} seeds each, of the same kind: in 95 % of 40 000 pairs the "
                 f"larger is at most {truth:.2f} times the smaller, you say {said:.2f}. Draw such "
-                "pairs; and mind which of the two you divide by."
+                "pairs, tens of thousands; and mind which of the two you divide by."
             )
     return None
 

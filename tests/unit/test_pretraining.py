@@ -123,6 +123,39 @@ def test_layers_that_need_no_gradient_are_untouched_and_the_others_learn():
         assert same == [True, False, False, True, False, False]  # three weights, three biases
 
 
+def test_greedy_hands_everything_on_to_one_layer_after_the_other():
+    draw = cu.initialization
+    schemes = [draw.glorot(gain=4), draw.kaiming()]
+    training = {"steps": 7, "rate": 0.03, "batch": 5, "masked": 0.5}
+    stages = pt.greedy(
+        [6, 5, 4], tilted(), seeds=[3], scheme=schemes[0], decoder=schemes[1], **training
+    )
+    signal = tilted()
+    for layer, (stage, shape) in enumerate(zip(stages, ([6, 5, 6], [5, 4, 5]), strict=True), 1):
+        own = [cu.generator(3, f"layer {layer}").initial_seed()]
+        model = cu.MLP(shape, "sigmoid", seeds=own, scheme=schemes)
+        losses = pt.reconstruct(model, signal, seeds=own, **training)
+        assert torch.equal(stage.losses, losses)
+        for mine, theirs in zip(model.parameters(), stage.autoencoder.parameters(), strict=True):
+            assert torch.equal(mine, theirs)
+        signal = model.layers(signal)[1].detach()
+
+
+def test_a_mask_hides_single_entries_and_leaves_the_others_as_they_are():
+    model = cu.MLP([2, 2], "identity", seeds=[0])
+    with torch.no_grad():
+        model.weights[0].copy_(torch.eye(2))
+    model.weights[0].requires_grad_(False)
+    seen = []
+    model.register_forward_pre_hook(lambda _, given: seen.append(given[0].clone()))
+    pt.reconstruct(model, torch.full((8, 2), 3.0), steps=50, seeds=[0], rate=1e-6, masked=0.25)
+    entries = torch.cat([one.reshape(-1, 2) for one in seen])
+    assert set(entries.unique().tolist()) == {0.0, 3.0}
+    hidden = (entries == 0).double()
+    assert float(hidden.mean()) == pytest.approx(0.25, abs=0.04)
+    assert float(hidden.prod(dim=1).mean()) == pytest.approx(0.0625, abs=0.03)
+
+
 def test_inputs_are_not_changed_and_float64_stays():
     data = tilted(dtype=torch.float64)
     kept = data.clone()
@@ -174,6 +207,10 @@ def narrow(n_in=6, n_out=6):
         (lambda: pt.greedy([6, 0], tilted(), seeds=[0]), "whole numbers of at least 1"),
         (lambda: pt.greedy([6, 3], tilted() * math.nan, seeds=[0]), "must be finite"),
         (lambda: pt.greedy([6, 3], tilted()[:, 0], seeds=[0]), "inputs must have 6 columns"),
+        (
+            lambda: pt.greedy([6, 3], tilted(), seeds=[0], decoder=cu.initialization.glorot()),
+            "needs one for the encoders",
+        ),
         (
             lambda: pt.greedy([6, 3], tilted().expand(2, -1, -1), seeds=[0]),
             "inputs must have shape",
@@ -275,7 +312,7 @@ WRONG_ANSWERS = {
         (lambda x, k: residual_of(x, k + 1), "Which eigenvalues"),
     ],
     "ch06-ex2": [
-        (lambda code: 0.0, "Halve the interval"),
+        (lambda code: 0.0, "What does its sign half way say"),
         (lambda code: math.nan, "is finite"),
         (lambda code: math.pi / 2, "How do they differ at 0"),
     ],
