@@ -64,8 +64,8 @@ def same_code(answer: Callable[..., Any]) -> str | None:
         if apart > 1e-6:
             return (
                 f"for the code {words} you say θ = {angle:.4f}: there, the codes of θ and θ + π "
-                f"differ by {apart:.2g}. The difference has one sign at 0 and the other at π. "
-                "What does its sign half way say?"
+                f"differ by {apart:.2g}. How do they differ at 0, and how at π? And what does "
+                "the sign of their difference half way say?"
             )
     return None
 
