@@ -85,8 +85,8 @@ def folded(answer: Callable[..., Any]) -> str | None:
             part.copy_(torch.randn(part.shape, generator=g, dtype=torch.float64))
         norm(3 * torch.randn(50, 3, generator=g, dtype=torch.float64) + 1)
     norm.eval()
-    parts = [layer.weight, layer.bias, norm.weight, norm.bias, norm.running_mean, norm.running_var]
-    said = attempted(answer(*(part.detach().clone() for part in parts), norm.eps))
+    parts = [*layer.state_dict().values(), *norm.state_dict().values()][:6]
+    said = attempted(answer(*(part.clone() for part in parts), norm.eps))
     weight, bias = (as_tensor(part) for part in said)
     if weight.shape != (3, 4) or bias.shape != (3,):
         return (

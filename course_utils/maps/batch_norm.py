@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import torch
@@ -16,7 +17,7 @@ from course_utils.seeding import generator
 CLASSES = 10
 UNITS = 40
 BATCHES = 200
-ENOUGH = 10.0
+ENOUGH = 1.0  # log₁₀ of 10 examples
 
 
 def mixed_batches(
@@ -39,19 +40,24 @@ def mixed_batches(
 
 
 def counts_as(seed: int, batch: float, share: float, layer: int = 1) -> float:
-    """σ² over the variance of a batch's mean, for pre-activations of the digits."""
+    """log₁₀ of σ² over the variance of a batch's mean, for pre-activations of the digits."""
     z, labels = _pre_activations(seed, layer)
     within, between = _parts(z, labels)
     g = generator(seed, f"batches {batch} {share}")
     rows = mixed_batches(labels, int(batch), share, BATCHES, g)
     middle = torch.stack([z[labels == c].mean(dim=0) for c in range(CLASSES)]).mean(dim=0)
     squared = ((z[rows].mean(dim=1) - middle) ** 2).mean(dim=0)
-    return float(1 / (squared / (within + between)).mean())
+    return -math.log10((squared / (within + between)).mean())
 
 
-def design_effect(batch: float, share: float) -> float:
+def independent_examples(batch: float, share: float) -> float:
     """B/(1 + (B − 1)ρ·share²), with ρ from the inputs' variances within and between classes."""
     return batch / (1 + (batch - 1) * _rho() * share**2)
+
+
+def predicted(batch: float, share: float) -> float:
+    """log₁₀ of ``independent_examples``."""
+    return math.log10(independent_examples(batch, share))
 
 
 @lru_cache(maxsize=256)
@@ -81,13 +87,12 @@ def _rho() -> float:
 COUNTS_AS = ValidityMap(
     claim="ch07-counts-as-map",
     statement="a batch counts as at least 10 independent examples",
-    assumes="as many independent examples give a mean as exact as the batch's; a first layer "
-    "with random weights",
-    quantity="σ² over the variance of the batch's mean",
+    assumes="a first layer with random weights",
+    quantity="log₁₀ of the examples that a batch counts as",
     threshold=ENOUGH,
     x=Axis("batch", "batch size B", (4, 8, 16, 32, 64, 128, 256), logarithmic=True, whole=True),
     y=Axis("share", "share p of one class", (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)),
     measure=counts_as,
-    predict=design_effect,
+    predict=predicted,
     choices={"layer": (1, 2, 3)},
 )
