@@ -13,6 +13,22 @@ from torch import Tensor, nn
 Foldable = nn.Linear | nn.Conv1d | nn.Conv2d
 
 
+def _statistics(z: Tensor, axes: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, biased and unbiased variance over some axes, which are kept."""
+    count = math.prod(z.shape[axis] for axis in axes)
+    if count < 2:
+        what = "examples" if len(axes) == 1 else "numbers for each feature"
+        raise ValueError(f"a variance over the batch needs 2 or more {what}, got {count}")
+    mean = z.mean(dim=tuple(axes), keepdim=True)
+    variance = z.var(dim=tuple(axes), keepdim=True, unbiased=False)
+    return mean, variance, variance.detach() * count / (count - 1)
+
+
+def _check_momentum(momentum: float) -> None:
+    if not 0 <= momentum <= 1:
+        raise ValueError(f"momentum must be from 0 to 1, got {momentum}")
+
+
 class BatchNorm(nn.Module):
     """Batch normalisation over the examples, one for each copy of a network.
 
@@ -262,22 +278,6 @@ class LayerNorm(nn.Module):
         mean = z.mean(dim=2, keepdim=True)
         variance = z.var(dim=2, keepdim=True, unbiased=False)
         return (z - mean) * torch.rsqrt(variance + self.epsilon) * self.scale + self.shift
-
-
-def _statistics(z: Tensor, axes: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, biased and unbiased variance over some axes, which are kept."""
-    count = math.prod(z.shape[axis] for axis in axes)
-    if count < 2:
-        what = "examples" if len(axes) == 1 else "numbers for each feature"
-        raise ValueError(f"a variance over the batch needs 2 or more {what}, got {count}")
-    mean = z.mean(dim=tuple(axes), keepdim=True)
-    variance = z.var(dim=tuple(axes), keepdim=True, unbiased=False)
-    return mean, variance, variance.detach() * count / (count - 1)
-
-
-def _check_momentum(momentum: float) -> None:
-    if not 0 <= momentum <= 1:
-        raise ValueError(f"momentum must be from 0 to 1, got {momentum}")
 
 
 def _check(*, copies: int, units: int, epsilon: float) -> None:
