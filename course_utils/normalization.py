@@ -101,6 +101,7 @@ class BatchNorm1d(nn.Module):
             ``None``: the plain mean over all batches so far.
         affine: whether γ (``weight``) and β (``bias``) are learned.
         track_running_stats: if not, the batch's own statistics serve in evaluation too.
+            Set to ``False`` later, training leaves the running statistics as they are.
         device: where parameters and buffers lie.
         dtype: their type.
 
@@ -170,6 +171,8 @@ class BatchNorm1d(nn.Module):
         mean, variance, unbiased = (
             part.flatten() for part in _statistics(z, [a for a in range(z.dim()) if a != 1])
         )
+        if not self.track_running_stats:  # an attribute that may be set later, as in torch
+            return mean, variance
         if running_mean is not None and running_var is not None:
             with torch.no_grad():
                 self.num_batches_tracked += 1
@@ -178,6 +181,13 @@ class BatchNorm1d(nn.Module):
                 running_mean.lerp_(mean, newest)
                 running_var.lerp_(unbiased, newest)
         return mean, variance
+
+    def extra_repr(self) -> str:
+        """What ``print`` shows of the layer, as torch's does."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+        )
 
     def _check(self, z: Tensor) -> None:
         if z.dim() not in self.shapes or z.shape[1] != self.num_features:
@@ -215,12 +225,13 @@ def fold(layer: Foldable, norm: BatchNorm1d | nn.BatchNorm1d | nn.BatchNorm2d) -
         norm: batch normalisation of this module or of torch, in evaluation mode.
 
     Returns:
-        A new layer of the same kind, with a bias.
+        A new layer of the same kind, with a bias that is trained if the weights are.
 
     Raises:
-        TypeError: if the layer is of another kind.
+        TypeError: if the layer or the norm is of another kind, or one is for pictures
+            and the other not.
         ValueError: if ``norm`` is in training mode, has no running statistics, or has
-            another number of features than the layer has outputs.
+            another number of features than the layer has outputs, or another type.
 
     Example:
         >>> layer, norm = nn.Linear(3, 2), BatchNorm1d(2).eval()
@@ -230,6 +241,13 @@ def fold(layer: Foldable, norm: BatchNorm1d | nn.BatchNorm1d | nn.BatchNorm2d) -
     """
     if not isinstance(layer, Foldable):
         raise TypeError(f"needs nn.Linear, nn.Conv1d or nn.Conv2d, got {type(layer).__name__}")
+    if not isinstance(norm, BatchNorm1d | nn.BatchNorm1d | nn.BatchNorm2d):
+        raise TypeError(f"needs BatchNorm1d or BatchNorm2d, got {type(norm).__name__}")
+    fitting = 2 if isinstance(layer, nn.Conv2d) else 1
+    if fitting != (2 if isinstance(norm, BatchNorm2d | nn.BatchNorm2d) else 1):
+        raise TypeError(
+            f"behind {type(layer).__name__} stands BatchNorm{fitting}d, got {type(norm).__name__}"
+        )
     mean, variance = norm.running_mean, norm.running_var
     if mean is None or variance is None:
         raise ValueError(f"{type(norm).__name__} has no running statistics to fold")
@@ -237,6 +255,11 @@ def fold(layer: Foldable, norm: BatchNorm1d | nn.BatchNorm1d | nn.BatchNorm2d) -
         raise ValueError("in training mode the statistics are the batch's: call eval() first")
     if len(mean) != len(layer.weight):
         raise ValueError(f"the layer has {len(layer.weight)} outputs, the norm {len(mean)}")
+    if (mean.dtype, mean.device) != (layer.weight.dtype, layer.weight.device):
+        raise ValueError(
+            f"the layer is {layer.weight.dtype} on {layer.weight.device}, "
+            f"the norm {mean.dtype} on {mean.device}"
+        )
     with torch.no_grad():
         scale = torch.rsqrt(variance + float(norm.eps))
         scale = scale if norm.weight is None else scale * norm.weight
@@ -244,7 +267,7 @@ def fold(layer: Foldable, norm: BatchNorm1d | nn.BatchNorm1d | nn.BatchNorm2d) -
         bias = bias * scale if norm.bias is None else bias * scale + norm.bias
         folded = copy.deepcopy(layer)
         folded.weight.mul_(scale.view(-1, *[1] * (layer.weight.dim() - 1)))
-        folded.bias = nn.Parameter(bias)
+        folded.bias = nn.Parameter(bias, requires_grad=layer.weight.requires_grad)
     return folded
 
 

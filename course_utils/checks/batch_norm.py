@@ -45,6 +45,11 @@ def undone(answer: Callable[..., Any]) -> str | None:
                     "under the root beside the variance?"
                 )
             )
+        if (out - z).abs().max() > 1e-9:
+            return (
+                "means and spreads are those of z, and yet the output is not z. Where in the "
+                "batch does each have its largest value?"
+            )
     return None
 
 
@@ -77,8 +82,13 @@ def updates_until_forgotten(answer: Callable[..., Any]) -> str | None:
 
 def folded(answer: Callable[..., Any]) -> str | None:
     """Exercise 3: a linear layer and the batch norm after it as one linear layer."""
+    # as many inputs as outputs first: there rows and columns fit equally well
+    return _folded(answer, inputs=3) or _folded(answer, inputs=4)
+
+
+def _folded(answer: Callable[..., Any], *, inputs: int) -> str | None:
     g = torch.Generator().manual_seed(73)
-    layer = nn.Linear(4, 3).double()
+    layer = nn.Linear(inputs, 3).double()
     norm = nn.BatchNorm1d(3, eps=1e-2).double()
     with torch.no_grad():
         for part in (layer.weight, layer.bias, norm.weight, norm.bias):
@@ -88,13 +98,13 @@ def folded(answer: Callable[..., Any]) -> str | None:
     parts = [*layer.state_dict().values(), *norm.state_dict().values()][:6]
     said = attempted(answer(*(part.clone() for part in parts), norm.eps))
     weight, bias = (as_tensor(part) for part in said)
-    if weight.shape != (3, 4) or bias.shape != (3,):
+    if weight.shape != (3, inputs) or bias.shape != (3,):
         return (
-            "the new weights and bias have the shapes (3, 4) and (3,) as the old ones, yours "
-            f"{tuple(weight.shape)} and {tuple(bias.shape)}."
+            f"the new weights and bias have the shapes (3, {inputs}) and (3,) as the old ones, "
+            f"yours {tuple(weight.shape)} and {tuple(bias.shape)}."
         )
-    x = torch.randn(20, 4, generator=g, dtype=torch.float64)
-    zero = torch.zeros(1, 4, dtype=torch.float64)
+    x = torch.randn(20, inputs, generator=g, dtype=torch.float64)
+    zero = torch.zeros(1, inputs, dtype=torch.float64)
     with torch.no_grad():
         slopes = norm(layer(x)) - norm(layer(zero)) - x @ weight.T
         offset = norm(layer(zero))[0] - bias
@@ -104,7 +114,10 @@ def folded(answer: Callable[..., Any]) -> str | None:
             "unit k in evaluation, and is that a row or a column of torch's weights?"
         )
     if offset.abs().max() > 1e-9:
-        return "the weights are right. For x = 0 the output differs: send the old bias through."
+        return (
+            "the weights are right. For x = 0 the output differs. Send x = 0 through both "
+            "layers and write down each number it meets."
+        )
     return None
 
 
@@ -120,11 +133,29 @@ def backward_of_a_scale(answer: Callable[..., Any]) -> str | None:
     if torch.allclose(said, truth, atol=1e-9):
         return None
     scale = torch.rsqrt((z**2).mean(dim=0) + epsilon).detach()
+    bare = z.detach()
+
+    def formula(s: Tensor, times: float = 1.0, centred: float = 0.0) -> Tensor:
+        out = s * bare
+        return s * (g - centred * g.mean(0) - times * out * (g * out).mean(0))
+
+    slips = {
+        "You took the root for a constant: it depends on every z.": scale * g,
+        "That is batch norm's. Which of the three terms comes from subtracting the mean?": formula(
+            scale, centred=1.0
+        ),
+        "The term that comes from the root is right up to the factor B. Which power of B "
+        "stands under the root?": formula(scale, times=len(z)),
+        "It would be right for ε = 0. Where does ε enter ẑ?": formula(
+            torch.rsqrt((bare**2).mean(dim=0))
+        ),
+        "It would be right if z were divided by its deviation from the mean. What is it "
+        "divided by here?": formula(torch.rsqrt(bare.var(dim=0, unbiased=False) + epsilon)),
+    }
     hint = "Differentiate the quotient: how does the root depend on one z?"
-    if torch.allclose(said, scale * g, atol=1e-9):
-        hint = "You took the root for a constant: it depends on every z."
-    elif torch.allclose(said, scale * (g - g.mean(0) - scaled * (g * scaled).mean(0)), atol=1e-9):
-        hint = "That is batch norm's. Which of the three terms comes from subtracting the mean?"
+    for named, slip in slips.items():
+        if torch.allclose(said, slip, atol=1e-9):
+            hint = named
     wrong = float((said - truth).abs().max() / truth.abs().max())
     return f"autograd differs from yours by up to {wrong:.2g} of the largest entry. {hint}"
 

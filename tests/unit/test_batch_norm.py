@@ -94,7 +94,34 @@ def test_the_copies_of_many_networks_are_this_layer():
     many, one = BatchNorm(2, 3).double(), BatchNorm1d(3, dtype=double)
     z = batch((7, 3), 5)
     assert torch.allclose(many(torch.stack([z, z]))[1], one(z), atol=1e-12)
+    inputs = z.clone().requires_grad_()
+    weight = torch.randn(z.shape, generator=cu.generator(6), dtype=double)
+    outs = BatchNorm(1, 3).double()(inputs[None])[0], BatchNorm1d(3, dtype=double)(inputs)
+    gradients = [torch.autograd.grad((out * weight).sum(), inputs)[0] for out in outs]
+    assert torch.allclose(*gradients, rtol=1e-9, atol=1e-12)
     assert torch.allclose(many.eval()(z.expand(2, -1, -1))[0], one.eval()(z), atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tracking_can_be_switched_off_later(kind):
+    """As in torch: training leaves the running statistics alone, evaluation uses them."""
+    ours, theirs, shape = KINDS[kind]
+    made = [cls(3, dtype=double) for cls in (ours, theirs)]
+    for layer in made:
+        layer(batch(shape, 1))
+        layer.track_running_stats = False
+    for mode in (True, False):
+        out = [layer.train(mode)(batch(shape, 2)) for layer in made]
+        assert torch.allclose(*out, rtol=1e-9, atol=1e-9)
+    for name, value in made[1].state_dict().items():
+        assert torch.allclose(made[0].state_dict()[name], value)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_prints_as_torchs(setting):
+    made = [cls(3, **SETTINGS[setting]) for cls in (BatchNorm1d, nn.BatchNorm1d)]
+    ours, theirs = (layer.extra_repr().split(", ") for layer in made)
+    assert ours == [part for part in theirs if not part.startswith("bias=")]  # newer torch
 
 
 def test_numbers_of_the_paper():
@@ -192,6 +219,8 @@ def test_a_folded_layer_answers_as_the_two(name, affine):
     folded = fold(layer, after)
     assert torch.allclose(folded(z), after(layer(z)), atol=1e-12)
     assert type(folded) is type(layer) and folded.bias.requires_grad
+    assert not fold(make().double().requires_grad_(False), after).bias.requires_grad
+    assert folded.weight.dtype == folded.bias.dtype == double
     assert all(torch.equal(a, b) for a, b in zip(before, layer.parameters(), strict=True))
 
 
@@ -209,6 +238,13 @@ def test_a_folded_layer_answers_as_the_two(name, affine):
         ),
         (nn.ConvTranspose2d(2, 3, 2), BatchNorm2d(3).eval(), TypeError, "got ConvTranspose2d"),
         (nn.ReLU(), BatchNorm1d(3).eval(), TypeError, "got ReLU"),
+        (nn.Linear(2, 3), BatchNorm2d(3).eval(), TypeError, "behind Linear stands BatchNorm1d"),
+        (nn.Linear(2, 3), nn.BatchNorm2d(3).eval(), TypeError, "behind Linear stands BatchNorm1d"),
+        (nn.Conv1d(2, 3, 1), BatchNorm2d(3).eval(), TypeError, "behind Conv1d stands BatchNorm1d"),
+        (nn.Conv2d(2, 3, 1), BatchNorm1d(3).eval(), TypeError, "behind Conv2d stands BatchNorm2d"),
+        (nn.Linear(2, 3), BatchNorm(1, 3).eval(), TypeError, "or BatchNorm2d, got BatchNorm"),
+        (nn.Linear(2, 3), nn.LayerNorm(3).eval(), TypeError, "or BatchNorm2d, got LayerNorm"),
+        (nn.Linear(2, 3), BatchNorm1d(3).double().eval(), ValueError, "norm torch.float64"),
     ],
 )
 def test_what_cannot_be_folded_is_refused(layer, norm, error, message):
@@ -221,11 +257,11 @@ def test_what_cannot_be_folded_is_refused(layer, norm, error, message):
 
 def test_batches_lean_as_much_as_they_should():
     labels = torch.arange(10).repeat_interleave(torch.arange(5, 15))
-    for share in (0.0, 0.4, 1.0):
-        rows = leaning.mixed_batches(labels, 6, share, 4000, cu.generator(1))
+    for lean in (0.0, 0.4, 1.0):
+        rows = leaning.mixed_batches(labels, 6, lean, 4000, cu.generator(1))
         classes = labels[rows]
         same = (classes[:, 1:] == classes[:, :1]).double().mean()
-        assert float(same) == pytest.approx(share**2 + (1 - share**2) / 10, abs=0.02)
+        assert float(same) == pytest.approx(lean**2 + (1 - lean**2) / 10, abs=0.02)
         counts = torch.bincount(classes.flatten(), minlength=10) / classes.numel()
         assert counts.numpy() == pytest.approx(0.1, abs=0.02)
         # examples of a class are drawn alike
@@ -241,10 +277,10 @@ def test_independent_examples_in_limits():
     assert leaning.predicted(10, 0) == pytest.approx(leaning.ENOUGH)
 
 
-@pytest.mark.parametrize("batch_size, share", [(4, 0.0), (64, 0.3), (256, 1.0)])
-def test_the_prediction_is_what_one_measures(batch_size, share):
-    measured = [leaning.counts_as(seed, batch_size, share) for seed in range(40, 46)]
-    assert sum(measured) / 6 == pytest.approx(leaning.predicted(batch_size, share), abs=0.06)
+@pytest.mark.parametrize("batch_size, lean", [(4, 0.0), (64, 0.3), (256, 1.0)])
+def test_the_prediction_is_what_one_measures(batch_size, lean):
+    measured = [leaning.counts_as(seed, batch_size, lean) for seed in range(40, 46)]
+    assert sum(measured) / 6 == pytest.approx(leaning.predicted(batch_size, lean), abs=0.06)
 
 
 def test_deeper_layers_lean_less():
@@ -265,7 +301,7 @@ def right_updates(momentum, share):
 
 
 def right_fold(weight, bias, gamma, beta, mean, variance, epsilon):
-    layer = nn.Linear(4, 3).double()
+    layer = nn.Linear(weight.shape[1], 3).double()
     layer.load_state_dict({"weight": weight, "bias": bias})
     norm = nn.BatchNorm1d(3, eps=epsilon).double().eval()
     for part, value in zip(
@@ -284,7 +320,11 @@ def wrong_fold(kind):
         if kind == "no epsilon":
             return weight * (gamma / variance.sqrt())[:, None], (bias - mean) * scale + beta
         if kind == "columns":
-            return weight * torch.cat([scale, scale[:1]]), (bias - mean) * scale + beta
+            return weight * scale, (bias - mean) * scale + beta
+        if kind == "mean forgotten":
+            return weight * scale[:, None], bias * scale + beta
+        if kind == "square only":
+            return (weight * scale[:, None])[:, :3], (bias - mean) * scale + beta
         if kind == "bias forgotten":
             return weight * scale[:, None], beta - mean * scale
         return (weight * scale[:, None]).T, (bias - mean) * scale + beta
@@ -312,6 +352,16 @@ def plus_sign(g, z, epsilon):
     return s * (g + s * z * (g * s * z).mean(0))
 
 
+def scale_by(kind):
+    def answer(g, z, epsilon):
+        inside = z.var(0, correction=0) if kind == "deviation" else (z**2).mean(0)
+        s = torch.rsqrt(inside + (0 if kind == "no epsilon" else epsilon))
+        along = (g * s * z).sum(0) if kind == "sum" else (g * s * z).mean(0)
+        return s * (g - s * z * along)
+
+    return answer
+
+
 WRONG_ANSWERS = {
     "ch07-ex1": [
         (lambda z, e: (z.var(0, correction=0), z.mean(0)), "not the variance"),
@@ -320,6 +370,7 @@ WRONG_ANSWERS = {
         (lambda z, e: ((z.var(0) + e).sqrt(), z.mean(0)), "B or B − 1"),
         (lambda z, e: ((z.var(0, correction=0) + e).sqrt(), 0 * z.mean(0)), "means are not"),
         (lambda z, e: (z.std(1), z.mean(1)), "Over which axis"),
+        (lambda z, e: (-(z.var(0, correction=0) + e).sqrt(), z.mean(0)), "yet the output is not z"),
     ],
     "ch07-ex2": [
         (lambda m, s: right_updates(1 - m, s), "Whose weight"),
@@ -329,13 +380,18 @@ WRONG_ANSWERS = {
     "ch07-ex3": [
         (wrong_fold("no epsilon"), "multiply"),
         (wrong_fold("columns"), "a row or a column"),
-        (wrong_fold("bias forgotten"), "send the old bias through"),
-        (wrong_fold("transposed"), "the shapes (3, 4)"),
+        (wrong_fold("bias forgotten"), "Send x = 0 through both"),
+        (wrong_fold("mean forgotten"), "write down each number it meets"),
+        (wrong_fold("transposed"), "a row or a column"),
+        (wrong_fold("square only"), "the shapes (3, 4)"),
     ],
     "ch07-ex4": [
         (scale_as_constant, "took the root for a constant"),
         (scale_and_mean, "Which of the three terms"),
         (plus_sign, "Differentiate the quotient"),
+        (scale_by("sum"), "up to the factor B"),
+        (scale_by("no epsilon"), "Where does ε enter"),
+        (scale_by("deviation"), "deviation from the mean"),
         (lambda g, z, e: right_scale(g, z, e).sum(0), "the shape of z"),
     ],
     "ch07-ex5": [
