@@ -9,7 +9,7 @@ Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_page``,
 ``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``.
 """
 
-from course_utils import initialization, plots, pretraining, signals, theory
+from course_utils import initialization, normalization, plots, pretraining, signals, theory
 from course_utils.activations import (
     Activation,
     activation,
@@ -74,6 +74,7 @@ __all__ = [
     "inputs_with_mean",
     "linearity",
     "load_bets",
+    "normalization",
     "one_example_at_a_time",
     "one_sign",
     "path_ratio",

@@ -11,6 +11,7 @@ from IPython.display import display
 from course_utils.checks import (
     activations,
     bad_starts,
+    batch_norm,
     check_yourself,
     glorot_and_kaiming,
     pretraining,
@@ -29,6 +30,7 @@ CHECKS: dict[str, Check] = {
     **bad_starts.CHECKS,
     **glorot_and_kaiming.CHECKS,
     **pretraining.CHECKS,
+    **batch_norm.CHECKS,
 }
 # The exercises whose answer is a function.
 FUNCTIONS = {
@@ -39,6 +41,7 @@ FUNCTIONS = {
     *bad_starts.FUNCTIONS,
     *glorot_and_kaiming.FUNCTIONS,
     *pretraining.FUNCTIONS,
+    *batch_norm.FUNCTIONS,
 }
 
 

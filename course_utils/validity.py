@@ -21,6 +21,7 @@ import pandas as pd
 from course_utils.maps import (
     activations,
     bad_starts,
+    batch_norm,
     glorot_and_kaiming,
     pretraining,
     variance_growth,
@@ -40,6 +41,7 @@ MAPS = {
         bad_starts.APART,
         glorot_and_kaiming.WEDGE,
         pretraining.RESCUE,
+        batch_norm.COUNTS_AS,
     )
 }
 
