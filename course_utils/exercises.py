@@ -11,6 +11,7 @@ from IPython.display import display
 from course_utils.checks import (
     activations,
     bad_starts,
+    batch_norm_effects,
     check_yourself,
     glorot_and_kaiming,
     variance_growth,
@@ -27,6 +28,7 @@ CHECKS: dict[str, Check] = {
     **variance_growth.CHECKS,
     **bad_starts.CHECKS,
     **glorot_and_kaiming.CHECKS,
+    **batch_norm_effects.CHECKS,
 }
 # The exercises whose answer is a function.
 FUNCTIONS = {
@@ -36,6 +38,7 @@ FUNCTIONS = {
     *variance_growth.FUNCTIONS,
     *bad_starts.FUNCTIONS,
     *glorot_and_kaiming.FUNCTIONS,
+    *batch_norm_effects.FUNCTIONS,
 }
 
 

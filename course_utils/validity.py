@@ -21,6 +21,7 @@ import pandas as pd
 from course_utils.maps import (
     activations,
     bad_starts,
+    batch_norm_effects,
     glorot_and_kaiming,
     variance_growth,
     zero_centring,
@@ -38,6 +39,7 @@ MAPS = {
         variance_growth.GROWTH,
         bad_starts.APART,
         glorot_and_kaiming.WEDGE,
+        batch_norm_effects.EXPLOSION,
     )
 }
 
