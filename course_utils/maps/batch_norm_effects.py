@@ -15,7 +15,7 @@ from course_utils.seeding import generator
 WIDTH = 100
 SETTLING = 3  # layers below the counted ones, where inputs' distances are still theirs
 BATCHES = (4, 5, 6, 8, 12, 16, 32, 64)
-DEPTHS = (2, 4, 6, 8, 10, 12, 14, 17, 20)
+DEPTHS = (2, 4, 6, 8, 10, 12, 15, 20)
 
 
 def predicted_growth(depth: float, batch: float) -> float:
