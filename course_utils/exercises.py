@@ -12,6 +12,7 @@ from course_utils.checks import (
     activations,
     bad_starts,
     batch_norm,
+    batch_norm_effects,
     check_yourself,
     glorot_and_kaiming,
     pretraining,
@@ -31,6 +32,7 @@ CHECKS: dict[str, Check] = {
     **glorot_and_kaiming.CHECKS,
     **pretraining.CHECKS,
     **batch_norm.CHECKS,
+    **batch_norm_effects.CHECKS,
 }
 # The exercises whose answer is a function.
 FUNCTIONS = {
@@ -42,6 +44,7 @@ FUNCTIONS = {
     *glorot_and_kaiming.FUNCTIONS,
     *pretraining.FUNCTIONS,
     *batch_norm.FUNCTIONS,
+    *batch_norm_effects.FUNCTIONS,
 }
 
 

@@ -8,7 +8,7 @@ all copies are one batched matrix product.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -16,12 +16,14 @@ from torch import Tensor, nn
 
 from course_utils.activations import Activation, activation
 from course_utils.initialization import Scheme
-from course_utils.normalization import BatchNorm, LayerNorm
+from course_utils.normalization import BatchNorm, GroupNorm, LayerNorm, RMSNorm
 from course_utils.seeding import generator
 
-NORMALIZATIONS: dict[str, type[BatchNorm] | type[LayerNorm]] = {
+NORMALIZATIONS: dict[str, Callable[[int, int], nn.Module]] = {
     "batch": BatchNorm,
     "layer": LayerNorm,
+    "group": GroupNorm,
+    "rms": RMSNorm,
 }
 
 
@@ -39,8 +41,8 @@ class MLP(nn.Module):
         gain: factor on the weights' standard deviation 1/√n_in.
         scheme: how weights and biases are drawn, instead of ``gain``; one for all
             layers, or a list with one for each layer.
-        normalization: ``"batch"`` or ``"layer"`` normalises the pre-activations of all
-            layers but the last.
+        normalization: ``"batch"``, ``"layer"``, ``"group"`` (8 groups of units) or
+            ``"rms"`` normalises the pre-activations of all layers but the last.
 
     Raises:
         ValueError: if a size is below 1, fewer than two sizes or no seed is given,

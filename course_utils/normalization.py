@@ -303,6 +303,77 @@ class LayerNorm(nn.Module):
         return (z - mean) * torch.rsqrt(variance + self.epsilon) * self.scale + self.shift
 
 
+class GroupNorm(nn.Module):
+    """Group normalisation: each example's units in groups, each group by itself.
+
+    Groups are neighbouring units. Source: Y. Wu, K. He (2018), arXiv:1803.08494,
+    equations 1 to 3 and 7.
+
+    Args:
+        copies: how many networks.
+        units: units of the layer, a multiple of ``groups``.
+        groups: how many groups; 1 is layer normalisation.
+        epsilon: added to the variance, more than 0.
+
+    Raises:
+        ValueError: if a number is out of range, or the groups would not be of equal size.
+
+    Example:
+        >>> z = torch.tensor([[[1.0, 3.0, 10.0, 30.0]]])
+        >>> GroupNorm(1, 4, groups=2)(z).detach().round(decimals=3)
+        tensor([[[-1.,  1., -1.,  1.]]])
+    """
+
+    def __init__(self, copies: int, units: int, *, groups: int = 8, epsilon: float = 1e-5) -> None:
+        super().__init__()
+        _check(copies=copies, units=units, epsilon=epsilon)
+        if groups < 1 or units % groups:
+            raise ValueError(
+                f"groups must be at least 1 and divide the units, got {groups} for {units} units"
+            )
+        self.groups, self.epsilon = groups, epsilon
+        self.scale = nn.Parameter(torch.ones(copies, 1, units))
+        self.shift = nn.Parameter(torch.zeros(copies, 1, units))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Normalise pre-activations of shape (copies, batch, units)."""
+        grouped = z.unflatten(2, (self.groups, -1))
+        mean = grouped.mean(dim=3, keepdim=True)
+        variance = grouped.var(dim=3, keepdim=True, unbiased=False)
+        standard = (grouped - mean) * torch.rsqrt(variance + self.epsilon)
+        return standard.flatten(2) * self.scale + self.shift
+
+
+class RMSNorm(nn.Module):
+    """Each example divided by the root mean square of its units; no mean is taken off.
+
+    Source: B. Zhang, R. Sennrich (2019), arXiv:1910.07467, equation 4.
+
+    Args:
+        copies: how many networks.
+        units: units of the layer.
+        epsilon: added to the mean square, more than 0.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    Example:
+        >>> RMSNorm(1, 2)(torch.tensor([[[3.0, 3.0]]])).detach().round(decimals=3)
+        tensor([[[1., 1.]]])
+    """
+
+    def __init__(self, copies: int, units: int, *, epsilon: float = 1e-5) -> None:
+        super().__init__()
+        _check(copies=copies, units=units, epsilon=epsilon)
+        self.epsilon = epsilon
+        self.scale = nn.Parameter(torch.ones(copies, 1, units))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Divide pre-activations of shape (copies, batch, units)."""
+        square = z.square().mean(dim=2, keepdim=True)
+        return z * torch.rsqrt(square + self.epsilon) * self.scale
+
+
 def _check(*, copies: int, units: int, epsilon: float) -> None:
     if copies < 1 or units < 1:
         raise ValueError(f"copies and units must be at least 1, got {copies} and {units}")

@@ -22,6 +22,7 @@ from course_utils.maps import (
     activations,
     bad_starts,
     batch_norm,
+    batch_norm_effects,
     glorot_and_kaiming,
     pretraining,
     variance_growth,
@@ -42,6 +43,7 @@ MAPS = {
         glorot_and_kaiming.WEDGE,
         pretraining.RESCUE,
         batch_norm.COUNTS_AS,
+        batch_norm_effects.EXPLOSION,
     )
 }
 

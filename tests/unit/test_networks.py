@@ -347,7 +347,7 @@ def test_batch_norm_refuses_one_example_in_training():
         lambda: BatchNorm(0, 2),
         lambda: LayerNorm(1, 2, epsilon=0),
         lambda: BatchNorm(1, 2, momentum=2),
-        lambda: cu.MLP([2, 2, 2], "relu", seeds=[0], normalization="group"),
+        lambda: cu.MLP([2, 2, 2], "relu", seeds=[0], normalization="instance"),
         lambda: cu.MLP([2, 2, 2], "relu", seeds=[0], scheme=[initialization.zeros()]),
         lambda: fit_with(momentum=1.0),
     ],
