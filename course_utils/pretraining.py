@@ -91,9 +91,10 @@ def reconstruct(
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     adam = torch.optim.Adam(trained, lr=rate, fused=True)
     losses = torch.empty(model.copies, steps)
+    drawn = [torch.randint(inputs.shape[1], (steps, batch), generator=g) for g in streams]
+    chosen = torch.stack(drawn, dim=1)
     for step in range(steps):
-        chosen = [torch.randint(inputs.shape[1], (batch,), generator=g) for g in streams]
-        target = inputs[rows, torch.stack(chosen)]
+        target = inputs[rows, chosen[step]]
         seen = target
         if masked:
             shape = target.shape[1:]

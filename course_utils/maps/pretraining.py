@@ -19,7 +19,7 @@ from course_utils.training import accuracy, fit
 
 WIDTH = 50
 DEPTHS = (1, 2, 3, 5, 6)
-GAINS = tuple(round(2 ** (half / 2), 3) for half in range(-2, 6))  # 0.5 to 5.657
+GAINS = tuple(round(2 ** (half / 2), 3) for half in range(-2, 5))  # 0.5 to 4
 TOGETHER = 5  # seeds that are trained side by side
 BETTER = 0.05
 # log₁₀ of the share of the top layer's signal that differs between inputs, below which
