@@ -48,13 +48,34 @@ def hold_statistics(model):
     return model
 
 
-def four(x, kind, unbiased=False, groups=3, axes=None):
+def reset_and_freeze(model):
+    for part in every_norm(model):
+        part.reset_running_stats()
+    return freeze(model)
+
+
+def freeze_a_bias_too(model):
+    model[4].bias.requires_grad_(False)
+    return freeze(model)
+
+
+def freeze_and_say_nothing(model):
+    freeze(model)
+
+
+def four(x, kind, unbiased=False, groups=3, axes=None, epsilon=1e-5):
     axes = axes or {"batch": (0, 2), "layer": (1, 2), "instance": (2,), "group": (2, 3)}
     z = x.view(len(x), groups, -1, x.shape[2]) if kind == "group" else x
     centred = z - z.mean(axes[kind], keepdim=True)
-    return (centred / (z.var(axes[kind], keepdim=True, unbiased=unbiased) + 1e-5).sqrt()).view(
-        x.shape
-    )
+    variance = z.var(axes[kind], keepdim=True, unbiased=unbiased)
+    return (centred / (variance + epsilon).sqrt()).view(x.shape)
+
+
+def outside_the_root(x, kind):
+    """ε added to the standard deviation."""
+    exact = four(x, kind, epsilon=0.0)
+    deviation = (x.std() / exact.std()).item()
+    return exact * deviation / (deviation + 1e-5)
 
 
 SWAPPED = {"batch": (1, 2), "layer": (0, 2), "instance": (2,), "group": (2, 3)}
@@ -81,6 +102,9 @@ WRONG_ANSWERS = {
         (lambda x, kind: four(x, kind, axes=BATCH_ONLY), "one channel"),
         (lambda x, kind: four(x, kind, unbiased=True), "one less"),
         (lambda x, kind: four(x, kind, groups=2), "which shape"),
+        (lambda x, kind: four(x, kind, epsilon=0.0), "ε"),
+        (lambda x, kind: four(x, kind, epsilon=1e-4), "ε"),
+        (outside_the_root, "ε"),
         (lambda x, kind: x.mean(dim=0), "shape"),
     ],
     "ch08-ex3": [
@@ -91,7 +115,10 @@ WRONG_ANSWERS = {
         (lambda model: model.eval(), "are parameters"),
         (lambda model: model.eval().requires_grad_(False), "nothing at all"),
         (lambda model: freeze(model.eval()), "dropout"),
-        (lambda model: [freeze(model), model[0].requires_grad_(False)], "no longer learn"),
+        (lambda model: [freeze(model), model[0].requires_grad_(False)], "not all linear"),
+        (freeze_a_bias_too, "not all linear"),
+        (reset_and_freeze, "running statistics"),
+        (freeze_and_say_nothing, "return it"),
     ],
     "ch08-ex4": [
         (lambda eta, a: eta, "How does the gradient"),
@@ -139,6 +166,10 @@ def torchs_group_norm(units):
 def test_norms_are_torchs_in_each_copy(layer, torchs):
     """Outputs and gradients in each of three copies, in float64, against torch."""
     layer = layer.double()
+    g = cu.generator(2)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=g))
     z = torch.randn(3, 7, 6, generator=cu.generator(3), dtype=torch.float64) * 3 + 2
     above = torch.randn(3, 7, 6, generator=cu.generator(4), dtype=torch.float64)
     ours = z.clone().requires_grad_()
@@ -146,6 +177,10 @@ def test_norms_are_torchs_in_each_copy(layer, torchs):
     (outputs * above).sum().backward()
     for copy in range(3):
         reference, theirs = torchs(6).double(), z[copy].clone().requires_grad_()
+        with torch.no_grad():
+            reference.weight.copy_(layer.scale[copy, 0])
+            if hasattr(layer, "shift"):
+                reference.bias.copy_(layer.shift[copy, 0])
         wanted = reference(theirs)
         (wanted * above[copy]).sum().backward()
         assert torch.allclose(outputs[copy], wanted, atol=1e-12)
@@ -195,30 +230,30 @@ def test_growth_is_predicted_by_the_derivatives():
     assert 10**linear == pytest.approx(one_over * 8 / 9, rel=0.01)
 
 
-def test_growth_against_torchs_own_layers():
-    """The same growth through torch's BatchNorm1d and Linear, other draws."""
-    depth, batch, width = 12, 32, 100
-    logs = []
-    for seed in range(5):
-        g = torch.Generator().manual_seed(seed)
-        layers = []
-        for _ in range(3 + depth):
-            linear = nn.Linear(width, width, bias=False)
-            nn.init.normal_(linear.weight, std=(2 / width) ** 0.5, generator=g)
-            layers.append(
-                nn.Sequential(nn.BatchNorm1d(width, eps=1e-10), nn.ReLU(), linear).double()
-            )
-        h = torch.randn(batch, width, generator=g, dtype=torch.float64)
-        for layer in layers[:3]:
-            h = layer(h)
-        start = h = h.detach().requires_grad_()
-        for layer in layers[3:]:
-            h = layer(h)
-        top = torch.randn(h.shape, generator=g, dtype=torch.float64)
-        (gradient,) = torch.autograd.grad(h, start, top)
-        logs.append(math.log10(float(gradient.square().mean() / top.square().mean())))
-    ours = [explosion.measured_growth(seed, depth, batch) for seed in range(5)]
-    assert sum(ours) / 5 == pytest.approx(sum(logs) / 5, abs=0.2)
+@pytest.mark.parametrize("batch", [6, 32])
+def test_growth_is_that_through_torchs_own_layers(batch):
+    """The same draws through torch's BatchNorm1d and Linear."""
+    depth, width, seed = 12, explosion.WIDTH, 5
+    g = cu.generator(seed, "growth")
+    h = torch.randn(batch, width, generator=g, dtype=torch.float64)
+    for layer in range(explosion.SETTLING + depth):
+        linear = nn.Linear(width, width, bias=False).double()
+        with torch.no_grad():
+            drawn = torch.randn(width, width, generator=g, dtype=torch.float64)
+            linear.weight.copy_(drawn.T * (2 / width) ** 0.5)
+        if layer == explosion.SETTLING:
+            start = h = h.detach().requires_grad_()
+        h = linear(torch.relu(nn.BatchNorm1d(width, eps=1e-14).double()(h)))
+    top = torch.randn(h.shape, generator=g, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad(h, start, top)
+    wanted = math.log10(float(gradient.square().mean() / top.square().mean()))
+    assert explosion.measured_growth(seed, depth, batch) == pytest.approx(wanted, abs=1e-7)
+
+
+def test_the_map_asks_for_a_hundredfold_and_reads_its_axes():
+    assert explosion.EXPLOSION.threshold == math.log10(100)
+    assert explosion.EXPLOSION.predict(batch=8, depth=4) == explosion.predicted_growth(4, 8)
+    assert explosion.measured_growth(5, 20, 5) > explosion.measured_growth(5, 20, 64) + 1
 
 
 def test_the_choices_change_what_is_measured():
