@@ -44,6 +44,7 @@ MAPS = {
         pretraining.RESCUE,
         batch_norm.COUNTS_AS,
         batch_norm_effects.EXPLOSION,
+        batch_norm_effects.SPEED_UP,
     )
 }
 

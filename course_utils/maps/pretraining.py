@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from course_utils.activations import activation
-from course_utils.data import digits
 from course_utils.initialization import glorot, uniform_default
-from course_utils.maps.common import Axis, ValidityMap
+from course_utils.maps.common import Axis, ValidityMap, standard_digits
 from course_utils.networks import MLP
 from course_utils.pretraining import Stage, greedy, take_over
 from course_utils.training import accuracy, fit
@@ -70,19 +69,10 @@ def advantage(
 
 
 @lru_cache(maxsize=64)
-def _digits(first: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    splits = [digits(first + more) for more in range(TOGETHER)]
-    x, y, x_test, y_test = (torch.stack(part) for part in zip(*splits, strict=True))
-    mean = x.mean(dim=1, keepdim=True)
-    scale = (x - mean).std(dim=(1, 2), keepdim=True)
-    return (x - mean) / scale, y, (x_test - mean) / scale, y_test
-
-
-@lru_cache(maxsize=64)
 def _stages(first: int, layers: int, masked: float) -> list[Stage]:
     return greedy(
         [64] + [WIDTH] * layers,
-        _digits(first)[0],
+        standard_digits(first, TOGETHER)[0],
         seeds=range(first, first + TOGETHER),
         scheme=uniform_default(),
         steps=400,
@@ -96,7 +86,7 @@ def _advantages(
     first: int, depth: int, gains: tuple[float, ...], labels: str, masked: float, layers: int
 ) -> Tensor:
     """Of each gain and each seed, (gains, seeds)."""
-    x, y, x_test, y_test = _digits(first)
+    x, y, x_test, y_test = standard_digits(first, TOGETHER)
     each = LABELS[labels]
     if each is not None:
         rows = [torch.cat([(own == c).nonzero()[:each, 0] for c in range(10)]) for own in y]

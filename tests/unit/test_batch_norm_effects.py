@@ -8,6 +8,7 @@ from torch import nn
 
 import course_utils as cu
 from course_utils.maps import batch_norm_effects as explosion
+from course_utils.maps.common import standard_digits
 from course_utils.normalization import GroupNorm, LayerNorm, RMSNorm
 from tests.answers import tell_apart
 
@@ -261,3 +262,38 @@ def test_the_choices_change_what_is_measured():
     assert explosion.measured_growth(5, 14, 16, activation="tanh") < relu - 0.5
     assert explosion.measured_growth(5, 14, 16, bypass=True) < relu - 0.5
     assert relu > 2
+
+
+def test_the_gain_is_that_of_networks_trained_one_by_one():
+    """Side by side with other rates and seeds, and by itself through ``MLP`` and ``fit``."""
+    x, y, x_test, y_test = (part[0] for part in standard_digits(2, 1))
+    found = {}
+    for norm in (None, "layer"):
+        net = cu.MLP(
+            [64, 48, 48, 48, 10],
+            "relu",
+            seeds=[2],
+            scheme=cu.initialization.kaiming(),
+            normalization=norm,
+        )
+        cu.fit(net, x, y, rates=0.5, steps=100, batch=8, seeds=[2])
+        found[norm] = float(cu.accuracy(net.eval(), x_test, y_test))
+    gain = explosion.gain_in_accuracy(2, 8, 0.5, norm="layer")
+    assert gain == pytest.approx(found["layer"] - found[None], abs=0.03)
+    assert abs(gain) > 0.1
+
+
+def test_the_second_map_reads_its_axes():
+    chart = explosion.SPEED_UP
+    low, high = explosion.rates_that_gain(16)
+    assert (low, high) == pytest.approx((0.4, 3.6))
+    for rate, holds in ((0.3, False), (0.5, True), (3.0, True), (5.0, False)):
+        assert (chart.predict(batch=16, rate=rate) >= chart.threshold) is holds
+    assert chart.predict(batch=2, rate=0.3) < chart.threshold
+
+
+def test_standard_digits_are_centred_and_of_mean_square_one():
+    x, _, x_test, _ = standard_digits(0, 2)
+    assert float(x.mean(dim=1).abs().max()) < 1e-5
+    assert (x**2).mean(dim=(1, 2)).tolist() == pytest.approx([1, 1], rel=1e-3)
+    assert (x_test**2).mean(dim=(1, 2)).tolist() == pytest.approx([1, 1], rel=0.05)
