@@ -5,8 +5,8 @@ Modules are floors, and a module imports only what stands before it here.
 Ground: ``seeding``, ``quadrature``, ``data``, ``activations``, ``theory``, ``signals``.
 Middle: ``initialization``, ``normalization``, ``networks``, ``training``,
 ``pretraining``, ``descent``, ``gradients``, ``maps``, ``validity``.
-Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_page``,
-``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``.
+Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_arrows``,
+``explorer_page``, ``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``.
 """
 
 from course_utils import initialization, normalization, plots, pretraining, signals, theory
