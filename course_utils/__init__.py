@@ -23,7 +23,7 @@ from course_utils.activations import (
 )
 from course_utils.bets import break_it, brier_score, load_bets
 from course_utils.claims import claim
-from course_utils.data import digits, inputs_with_mean
+from course_utils.data import digits, inputs_with_mean, standard_digits
 from course_utils.descent import (
     eigenvalues,
     gradient_descent,
@@ -87,6 +87,7 @@ __all__ = [
     "show",
     "signals",
     "squared_mean_over_variance",
+    "standard_digits",
     "start",
     "steepest",
     "steps_to_excess",
