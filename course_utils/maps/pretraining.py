@@ -136,5 +136,5 @@ RESCUE = ValidityMap(
     measure=advantage,
     predict=position,
     choices={"labels": tuple(LABELS), "masked": (0.25, 0.0)},
-    rule="the share's rule",
+    rule="the share",
 )
