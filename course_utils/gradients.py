@@ -412,20 +412,27 @@ def noise(
 
 
 def expected_cosine(
-    squared_mean: float | Tensor, trace: float | Tensor, batch: int, examples: int
+    squared_mean: float | Tensor,
+    trace: float | Tensor,
+    batch: int,
+    examples: int,
+    *,
+    disjoint: bool = False,
 ) -> float | Tensor:
     """The cosine that two minibatches' gradients are expected to have, about.
 
-    |G|²/(|G|² + (tr Σ/M)(N − M)/(N − 1)) for M of N examples drawn without replacement: the
-    ratio of the expected product to the expected square, where the cosine is the expected
-    ratio; exact where a minibatch's ‖g‖ hardly varies. For minibatches drawn independently;
-    of disjoint ones the expected product is tr Σ/(N − 1) smaller.
+    Of M among N examples, drawn without replacement, the mean gradient has the expected
+    square |G|² + (tr Σ/M)(N − M)/(N − 1). Two minibatches drawn independently have the
+    expected product |G|², disjoint ones |G|² − tr Σ/(N − 1). This is product over square:
+    the ratio of the expectations, where a cosine's expectation is that of the ratio; they
+    agree where the length of a minibatch's gradient hardly varies.
 
     Args:
         squared_mean: |G|², at least 0.
         trace: tr Σ, divided by N, at least 0.
-        batch: M, from 1 to N.
+        batch: M, from 1 to N; if disjoint to N/2.
         examples: N, at least 2.
+        disjoint: whether the two minibatches have no example in common.
 
     Raises:
         ValueError: if batch or examples are out of range.
@@ -434,10 +441,12 @@ def expected_cosine(
         >>> expected_cosine(1.0, 99.0, batch=33, examples=100)
         0.33
     """
-    if examples < 2 or not 1 <= batch <= examples:
-        raise ValueError(f"needs 1 ≤ batch ≤ examples ≥ 2, got {batch} and {examples}")
+    most = examples // 2 if disjoint else examples
+    if examples < 2 or not 1 <= batch <= most:
+        raise ValueError(f"batch must be from 1 to {most}, examples at least 2; got {batch}")
     spread = trace / batch * (examples - batch) / (examples - 1)
-    return squared_mean / (squared_mean + spread)
+    common = squared_mean - trace / (examples - 1) if disjoint else squared_mean
+    return common / (squared_mean + spread)
 
 
 def mean_cosine(gradients: Tensor) -> float:
@@ -524,9 +533,9 @@ def _chunks(
             )
         return found
 
-    numbers = sum(one.numel() for one in state.values())
-    size = max(1, memory // (2 * numbers * inputs.element_size()))
+    own = sum(one.numel() for one in state.values()) * inputs.element_size()
     with own_randomness(inputs.device, generator):
+        size = max(1, memory // (2 * (own + saved_bytes(model, loss, inputs[0], targets[0]))))
         if generator is not None:
             torch.manual_seed(_seed(generator))
         for x, t in zip(inputs.split(size), targets.split(size), strict=True):
@@ -547,6 +556,20 @@ def without_running_statistics(model: nn.Module) -> nn.Module:
         if isinstance(module, BATCH_NORMS) and module.training:
             module.running_mean = module.running_var = module.num_batches_tracked = None
     return model
+
+
+def saved_bytes(model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor) -> int:
+    """Bytes that autograd keeps of one forward pass, beside the parameters."""
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+        return tensor
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one):
+        loss(model(inputs.clone()), targets)
+    parameters = {one.data_ptr() for one in model.parameters()}
+    return sum(size for place, size in kept.items() if place not in parameters)
 
 
 @contextmanager
