@@ -19,8 +19,9 @@ from torch.nn import functional as F
 from course_utils.gradients import (
     Index,
     Loss,
+    checked,
     own_randomness,
-    saved_bytes,
+    rehearse,
     without_running_statistics,
 )
 from course_utils.normalization import BatchNorm1d
@@ -193,7 +194,7 @@ def _by_loop(
                 buffer.copy_(start)
         if grid.seeds is not None:
             torch.manual_seed(int(grid.seeds[m, p % grid.seeds.shape[1]]))
-        value = _checked(loss(model(inputs[m].clone()), targets[m]), ())
+        value = checked(loss(model(inputs[m].clone()), targets[m]), ())
         found = torch.autograd.grad(value, tensors, allow_unused=True)
         for k in (0, 1):
             field[m, p, k] = 0 if found[k] is None else found[k][places[k]]
@@ -217,10 +218,11 @@ def _by_vmap(
         moved = dict(state)
         for k, (name, _) in enumerate(parameters):
             moved[name] = moved[name].index_put(places[k], move[k : k + 1], accumulate=True)
-        return _checked(loss(functional_call(model, moved, (x.clone(),)), t), ())
+        return checked(loss(functional_call(model, moved, (x.clone(),)), t), ())
 
     own = sum(state[name].numel() for name, _ in parameters) * inputs.element_size()
-    size = max(1, MEMORY // (2 * (own + saved_bytes(model, loss, inputs[0], targets[0]))))
+    generator = None if grid.seeds is None else torch.Generator()
+    size = max(1, MEMORY // (2 * (own + rehearse(model, loss, inputs[0], targets[0], generator))))
     per_point = grid.seeds is not None and grid.seeds.shape[1] > 1
     gradient = vmap(
         grad(value), in_dims=(0, None, None), randomness="different" if per_point else "same"
@@ -232,7 +234,8 @@ def _by_vmap(
         ):
             if grid.seeds is not None:
                 torch.manual_seed(int(grid.seeds[m, p if per_point else 0]))
-            fields.append(gradient(points, x, t))
+            with torch.no_grad():  # grad inside does not heed it: the results need no graph
+                fields.append(gradient(points, x, t))
     return torch.cat(fields).view(len(inputs), *grid.shape, 2)
 
 
@@ -259,7 +262,7 @@ def _by_layers(
         moves = grid.points[here].expand(len(inputs[some]), -1, -1).clone().requires_grad_()
         outputs = _forward(layers, chosen, inputs[some], moves, _masks(layers, inputs, seeds))
         wanted = targets[some, None].expand(-1, moves.shape[1], *targets.shape[1:])
-        losses = _checked(loss(outputs, wanted), moves.shape[:2])
+        losses = checked(loss(outputs, wanted), moves.shape[:2])
         (field[some, here],) = torch.autograd.grad(losses.sum(), moves)
     return field.unflatten(1, grid.shape)
 
@@ -449,13 +452,3 @@ def _canonical(model: nn.Module, name: str, index: Index) -> tuple[str, Index]:
         raise ValueError(f"{name!r} has shape {tuple(tensor.shape)}, and no entry {index}")
     first = next(own for own, one in model.named_parameters() if one is tensor)
     return first, tuple(i % n for i, n in zip(place, tensor.shape, strict=True))
-
-
-def _checked(losses: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Losses, if there is one for each minibatch."""
-    if losses.shape != shape:
-        raise ValueError(
-            f"loss must return one number for each minibatch, shape {shape}, "
-            f"got {tuple(losses.shape)}: let it average over the last two axes only"
-        )
-    return losses
