@@ -410,8 +410,9 @@ def _uses(losses: Tensor) -> Counter[Tensor]:
     while waiting:
         node = waiting.pop()
         for below, _ in () if node is None else node.next_functions:
-            if hasattr(below, "variable"):
-                uses[below.variable] += 1
+            parameter = getattr(below, "variable", None)
+            if parameter is not None:
+                uses[parameter] += 1
             elif below not in seen:
                 seen.add(below)
                 waiting.append(below)
