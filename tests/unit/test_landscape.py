@@ -43,9 +43,10 @@ def chains(draw):
             layers.append(nn.Linear(width, n_out := draw(st.integers(1, 4)), draw(st.booleans())))
             width = n_out
         elif kind == "activation":
+            after_linear = not layers or isinstance(layers[-1], nn.Linear)
             layers.append(draw(st.sampled_from(landscape.ELEMENTWISE))())
-            if hasattr(layers[-1], "inplace"):
-                layers[-1].inplace = draw(st.booleans())
+            if hasattr(layers[-1], "inplace"):  # torch allows it where no derivative needs z
+                layers[-1].inplace = after_linear and draw(st.booleans())
         elif kind == "norm":
             norm = draw(st.sampled_from([nn.BatchNorm1d, BatchNorm1d]))
             affine, track = draw(st.booleans()), draw(st.booleans())
@@ -161,19 +162,52 @@ def margins(model):
     return near
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 @given(problem=problems(), seed=st.integers(0, 99))
 def test_single_precision_is_exact_to_1e_5_away_from_kinks(problem, seed):
-    (model, loss, x, t, scalars, offsets), how = problem
-    model, (x, t, *offsets) = model.float(), [one.float() for one in (x, t, *offsets)]
-    found = gradient_field(model, loss, x, t, scalars, offsets, **how, generator=cu.generator(seed))
+    """Of the largest entry, before batch norm or outputs near their targets let terms cancel."""
+    (model, *rest), how = problem
+    model, rest = (
+        model.float(),
+        [one.float() if isinstance(one, torch.Tensor) else one for one in rest],
+    )
+    found = gradient_field(model, *rest, **how, generator=cu.generator(seed))
     watched = copy.deepcopy(model)
     near = margins(watched)
-    wanted = loop_field(watched, loss, x, t, scalars, offsets, **how, generator=cu.generator(seed))
+    wanted = loop_field(watched, *rest, **how, generator=cu.generator(seed))
     assume(min(near) > 1e-3)
-    scale = max(float(wanted.abs().max()), 0.1 * largest(model, loss, x, t, cu.generator(0)))
+    still, (loss, x, t, *where) = held(model), rest
+    terms = loop_field(still, loss, x, t + 1, *where, **how, generator=cu.generator(seed))
+    scale = max(float(one.abs().max()) for one in (wanted, terms))
+    scale = max(scale, 0.1 * largest(still, loss, x, t + 1, cu.generator(0)))
     assert found.dtype == torch.float32
     assert float((found - wanted).abs().max()) <= 1e-5 * scale
+
+
+class Held(nn.Module):
+    """Batch norm whose statistics are constants to autograd: its terms before they cancel."""
+
+    def __init__(self, norm):
+        super().__init__()
+        self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
+
+    def forward(self, z):
+        variance, mean = torch.var_mean(z.detach(), dim=0, correction=0)
+        z = (z - mean) * torch.rsqrt(variance + self.eps)
+        return z if self.weight is None else z * self.weight + self.bias
+
+
+def held(model):
+    model = copy.deepcopy(model)
+    for chain in [one for one in model.modules() if isinstance(one, nn.Sequential)]:
+        for n, layer in enumerate(chain):
+            if isinstance(layer, landscape.BATCH_NORMS) and (
+                layer.training or layer.running_mean is None
+            ):
+                chain[n] = Held(layer)
+    return model
 
 
 def around(n=3, width=0.5):
