@@ -309,6 +309,26 @@ class Tied(nn.Module):
         return self.chain(x)
 
 
+class Doubled(nn.Sequential):
+    """A chain with a forward pass of its own."""
+
+    def forward(self, x):
+        return 2 * super().forward(x) + x[:, :1]
+
+
+class Counting(nn.Sequential):
+    """What it does depends on how often it was called in training mode."""
+
+    def __init__(self, *layers):
+        super().__init__(*layers)
+        self.register_buffer("calls", torch.ones(()))
+
+    def forward(self, x):
+        if self.training:
+            self.calls += 1
+        return super().forward(x) * self.calls
+
+
 def twice():
     layer = nn.Linear(4, 4)
     return nn.Sequential(layer, nn.Tanh(), layer, nn.Linear(4, 1))
@@ -342,6 +362,14 @@ OTHERS = {
     ),
     "shared weights": (Tied, ("chain.2.weight", (0, 1)), ("chain.0.bias", -1)),
     "a layer used twice": (twice, ("0.weight", (0, 1)), ("0.weight", (3, 3))),
+    "its own forward": (
+        lambda: Doubled(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1)),
+        *(("0.weight", (0, 1)), ("2.bias", 0)),
+    ),
+    "a state that changes": (
+        lambda: Counting(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1)),
+        *(("0.weight", (0, 1)), ("2.bias", 0)),
+    ),
     "a hook": (hooked, ("0.weight", (0, 1)), ("2.bias", 0)),
     "an activation with parameters": (
         lambda: nn.Sequential(nn.Linear(4, 3), nn.PReLU(3), nn.Linear(3, 1)),
@@ -527,6 +555,15 @@ def test_a_single_example_has_no_batch_to_normalise_by():
     for field in (loop_field, gradient_field):
         with pytest.raises(ValueError, match="more than 1 value|2 or more examples"):
             field(*given, (around(), around()))
+
+
+def test_every_point_starts_from_the_same_state():
+    model, (x, t) = draw_(Counting(nn.Linear(4, 1)).double().train(), 1), data()
+    two = (("0.weight", (0, 1)), ("0.bias", 0))
+    mean = lambda y, t: (y - t).mean(dim=(-2, -1))  # noqa: E731
+    for field in (loop_field, gradient_field):
+        found = field(model, mean, x, t, two, (around(), around()))
+        assert torch.allclose(found[..., 1], model.calls.double() + 1, rtol=1e-12)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
