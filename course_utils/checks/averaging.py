@@ -25,7 +25,8 @@ def from_pieces(answer: Callable[..., Any]) -> str | None:
     for case, counts in enumerate(((4, 4), (1, 2, 9), (7, 1))):
         pieces = [2 + _normal(91 + case + 10 * k, size, 3) for k, size in enumerate(counts)]
         truth = torch.cat(pieces).mean(dim=0)
-        means, sizes = torch.stack([piece.mean(dim=0) for piece in pieces]), torch.tensor(counts)
+        means = torch.stack([piece.mean(dim=0) for piece in pieces])
+        sizes = torch.tensor(counts, dtype=torch.float64)
         said = as_tensor(answer(means.clone(), sizes))
         if _near(said, truth):
             continue
@@ -100,6 +101,11 @@ def distance_of_a_minibatch(answer: Callable[..., Any]) -> str | None:
             return told + "What is left to chance if the minibatch is all the data?"
         if not replacement and abs(float(said) - single / batch * (n - batch) / n) < 1e-9:
             return told + "It should be exact for B = 1, too. By what is N − B divided?"
+        if abs(float(said) - float(truth) / gradients.shape[1]) < 1e-9:
+            return told + "The squares are summed over which axis, and averaged over which?"
+        other = 1.0 if not replacement else (n - batch) / (n - 1)
+        if batch > 1 and abs(float(said) - single / batch * other) < 1e-9:
+            return told + "Which of the two kinds of drawing is that?"
         if abs(float(said) ** 2 - float(truth)) < 1e-9:
             return told + "The mean *squared* distance is asked for."
         return told + "How does it go with B?"
@@ -128,6 +134,8 @@ def scale_from_two_sizes(answer: Callable[..., Any]) -> str | None:
             return told + "That is tr Σ. Over what?"
         if abs(said * truth - 1) < 1e-6:
             return told + "Upside down?"
+        if said < 0:
+            return told + "Which minibatches have the longer gradients, small or large ones?"
         return told + "Write the mean of ‖ĝ‖² with ‖G‖², tr Σ and B, once for each size."
     return None
 

@@ -64,10 +64,11 @@ HALF_GAIN = ValidityMap(
     y=Axis(
         "left",
         "loss left to lose, over the noise",
-        (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
+        (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.2, 4.0, 8.0),
         logarithmic=True,
     ),
     measure=share_of_the_gain,
     predict=predicted,
+    rule="equation (9.10)",
     choices={"inputs": ("normal", "uniform", "exponential"), "spread": (1, 10, 100)},
 )

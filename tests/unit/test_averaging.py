@@ -54,6 +54,8 @@ WRONG_ANSWERS = {
         (lambda g, b, r: distance(g, b, r, correction=1), "N − 1"),
         (lambda g, b, r: distance(g, b, r, bend=lambda n, b: (n - b) / n), "exact for B = 1"),
         (lambda g, b, r: distance(g, b, r).sqrt(), "*squared*"),
+        (lambda g, b, r: distance(g, b, r) / g.shape[1], "which axis"),
+        (lambda g, b, r: distance(g, b, not r), "Which of the two kinds"),
         (lambda g, b, r: distance(g, 1, r), "How does it go with B"),
         (lambda g, b, r: g.var(dim=0, correction=0), "one number"),
     ],
@@ -61,6 +63,7 @@ WRONG_ANSWERS = {
         (lambda s, b, t, c: (s - t) / (1 / b - 1 / c) / t, "not ‖G‖²"),
         (lambda s, b, t, c: (s - t) / (1 / b - 1 / c), "Over what"),
         (lambda s, b, t, c: 1 / scale(s, b, t, c), "Upside down"),
+        (lambda s, b, t, c: -scale(s, b, t, c), "longer gradients"),
         (lambda s, b, t, c: s / t, "once for each size"),
     ],
     "ch09-ex5": [
