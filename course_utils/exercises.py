@@ -10,6 +10,7 @@ from IPython.display import display
 
 from course_utils.checks import (
     activations,
+    averaging,
     bad_starts,
     batch_norm,
     batch_norm_effects,
@@ -33,6 +34,7 @@ CHECKS: dict[str, Check] = {
     **pretraining.CHECKS,
     **batch_norm.CHECKS,
     **batch_norm_effects.CHECKS,
+    **averaging.CHECKS,
 }
 # The exercises whose answer is a function.
 FUNCTIONS = {
@@ -45,6 +47,7 @@ FUNCTIONS = {
     *pretraining.FUNCTIONS,
     *batch_norm.FUNCTIONS,
     *batch_norm_effects.FUNCTIONS,
+    *averaging.FUNCTIONS,
 }
 
 

@@ -20,6 +20,7 @@ import pandas as pd
 
 from course_utils.maps import (
     activations,
+    averaging,
     bad_starts,
     batch_norm,
     batch_norm_effects,
@@ -45,6 +46,7 @@ MAPS = {
         batch_norm.COUNTS_AS,
         batch_norm_effects.EXPLOSION,
         batch_norm_effects.SPEED_UP,
+        averaging.HALF_GAIN,
     )
 }
 
