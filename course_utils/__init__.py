@@ -4,12 +4,21 @@ Modules are floors, and a module imports only what stands before it here.
 
 Ground: ``seeding``, ``quadrature``, ``data``, ``activations``, ``theory``, ``signals``.
 Middle: ``initialization``, ``normalization``, ``networks``, ``training``,
-``pretraining``, ``descent``, ``gradients``, ``maps``, ``validity``.
+``pretraining``, ``descent``, ``gradients``, ``landscape``, ``maps``, ``validity``.
 Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_page``,
 ``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``.
 """
 
-from course_utils import initialization, normalization, plots, pretraining, signals, theory
+from course_utils import (
+    gradients,
+    initialization,
+    landscape,
+    normalization,
+    plots,
+    pretraining,
+    signals,
+    theory,
+)
 from course_utils.activations import (
     Activation,
     activation,
@@ -70,8 +79,10 @@ __all__ = [
     "gaussian_moments",
     "generator",
     "gradient_descent",
+    "gradients",
     "initialization",
     "inputs_with_mean",
+    "landscape",
     "linearity",
     "load_bets",
     "normalization",

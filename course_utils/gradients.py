@@ -1,15 +1,29 @@
-"""Gradients of single units: which signs their weights' updates have."""
+"""Gradients of single units, examples and minibatches: their signs, noise and agreement."""
 
 from __future__ import annotations
 
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
 
 from course_utils.data import inputs_with_mean
 from course_utils.networks import MLP
+from course_utils.normalization import BatchNorm1d
 from course_utils.training import cross_entropy
 
 ERRORS = ("noise", "equal", "fitted", "signal")
+BATCH_NORMS = (nn.modules.batchnorm._BatchNorm, BatchNorm1d)
+MEMORY = 2**28  # bytes
+
+Index = int | tuple[int, ...]
+Name = str | tuple[str, Index]
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def one_sign(updates: Tensor) -> Tensor:
@@ -161,3 +175,388 @@ def squared_mean_over_variance(signal: Tensor) -> Tensor:
         raise ValueError("the signal must vary between examples, got a constant")
     squared_mean: Tensor = (x.mean(dim=1) ** 2).sum(dim=1)
     return squared_mean / variance
+
+
+def per_example(
+    model: nn.Module,
+    loss: Loss,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    memory: int = MEMORY,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """The gradient of every example's own loss, flat, without a loop over examples.
+
+    ``torch.func.vmap`` over ``torch.func.grad``, in chunks that fit into ``memory``.
+
+    Args:
+        model: any module that torch.func can differentiate; left as it is.
+        loss: ``loss(outputs, targets)`` maps shapes (…, B, n_out) to (…), the mean loss of
+            each minibatch. It is called with B = 1, and must return one number.
+        inputs: shape (N, n_in), N ≥ 1; or (N, …), if the model takes more axes.
+        targets: shape (N, n_out), or (N,) for class labels.
+        memory: bytes that gradients and activations of one chunk may take, about; beside
+            the result, which takes N·P numbers.
+        generator: where dropout's masks come from, one for each example; needed with
+            dropout in training mode.
+
+    Returns:
+        Shape (N, P): P numbers in the order of ``model.parameters()``; see ``columns``.
+
+    Raises:
+        ValueError: if there is batch norm in training mode: an example's output then hangs
+            on the others', so that the minibatch's loss is no mean of terms with one example
+            each. Also if the shapes do not fit, the loss does not return one number, or
+            there is dropout in training mode and no generator.
+
+    Example:
+        >>> net = nn.Linear(1, 1, bias=False)
+        >>> square = lambda y, t: ((y - t) ** 2).mean(dim=(-2, -1))
+        >>> with torch.no_grad():
+        ...     _ = net.weight.fill_(3.0)
+        >>> per_example(net, square, torch.ones(2, 1), torch.tensor([[2.0], [4.0]]))
+        tensor([[ 2.],
+                [-2.]])
+    """
+    _check_examples(model, inputs, targets)
+    return torch.cat(
+        [
+            torch.cat([part.flatten(1) for part in found.values()], dim=1)
+            for found in _chunks(model, loss, inputs[:, None], targets[:, None], memory, generator)
+        ]
+    )
+
+
+def per_minibatch(
+    model: nn.Module,
+    loss: Loss,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    memory: int = MEMORY,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """The gradient of each minibatch's mean loss, flat, without a loop over minibatches.
+
+    Args:
+        model: as for ``per_example``; batch norm in training mode is welcome, since a
+            minibatch's gradient has a meaning. Running statistics stay as they are.
+        loss: as for ``per_example``; called for one minibatch of B examples.
+        inputs: shape (M, B, n_in), or (M, B, …).
+        targets: shape (M, B, n_out), or (M, B) for class labels.
+        memory: as for ``per_example``.
+        generator: where dropout's masks come from, one for each minibatch.
+
+    Returns:
+        Shape (M, P), see ``per_example``.
+
+    Raises:
+        ValueError: as ``per_example``, but for batch norm.
+
+    Example:
+        >>> net = nn.Linear(1, 1, bias=False)
+        >>> mean = lambda y, t: (y - t).mean(dim=(-2, -1))
+        >>> per_minibatch(net, mean, torch.tensor([[[1.0], [2.0]]]), torch.zeros(1, 2, 1))
+        tensor([[1.5000]])
+    """
+    if inputs.dim() < 3 or not inputs.numel() or targets.shape[:2] != inputs.shape[:2]:
+        raise ValueError(
+            "needs inputs of shape (M, B, n_in) and targets of shape (M, B, n_out) or (M, B), "
+            f"got {tuple(inputs.shape)} and {tuple(targets.shape)}"
+        )
+    return torch.cat(
+        [
+            torch.cat([part.flatten(1) for part in found.values()], dim=1)
+            for found in _chunks(model, loss, inputs, targets, memory, generator)
+        ]
+    )
+
+
+def columns(model: nn.Module, names: str | Sequence[Name]) -> Tensor:
+    """Which of the P columns of flat gradients belong to some parameters.
+
+    Args:
+        model: whose gradients they are.
+        names: one or more of: a parameter, ``"2.bias"``; one of its numbers,
+            ``("2.bias", 0)`` or ``("2.weight", (3, 7))``; all parameters of a module, ``"2"``.
+
+    Returns:
+        Indices, int64, in the order of ``names``.
+
+    Raises:
+        ValueError: if there is no such parameter, module or entry.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+        >>> columns(net, ["0.bias", ("1.weight", (0, 2))])
+        tensor([ 6,  7,  8, 11])
+    """
+    asked = [names] if isinstance(names, str) else names
+    parameters = dict(model.named_parameters())
+    numbers = torch.arange(sum(one.numel() for one in parameters.values()))
+    parts = numbers.split([one.numel() for one in parameters.values()])
+    flat = {
+        name: part.view(one.shape)
+        for (name, one), part in zip(parameters.items(), parts, strict=True)
+    }
+    return torch.cat([_named(flat, name) for name in asked])
+
+
+def _named(flat: dict[str, Tensor], name: Name) -> Tensor:
+    """The columns of one parameter, one entry or one module."""
+    whole, index = (name, None) if isinstance(name, str) else name
+    found = [part for own, part in flat.items() if own == whole]
+    if index is None:
+        found = found or [part for own, part in flat.items() if own.startswith(f"{whole}.")]
+    if not found:
+        raise ValueError(f"nothing is named {whole!r}; there are {', '.join(flat)}")
+    if index is None:
+        return torch.cat([part.flatten() for part in found])
+    try:
+        entry = found[0][index]
+    except IndexError:
+        entry = found[0]
+    if entry.dim():
+        raise ValueError(f"{whole!r} has shape {tuple(found[0].shape)}, and no entry {index}")
+    return entry[None]
+
+
+def squared_norms(
+    model: nn.Module,
+    loss: Loss,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    memory: int = MEMORY,
+    generator: torch.Generator | None = None,
+) -> dict[str, Tensor]:
+    """‖gᵢ‖² of every example's gradient, for each parameter and for all, without keeping gᵢ.
+
+    Arguments and errors are those of ``per_example``.
+
+    Returns:
+        Shape (N,) for each name of ``model.named_parameters()``, and their sum ``"all"``.
+
+    Example:
+        >>> net = nn.Linear(2, 1)
+        >>> mean = lambda y, t: (y - t).mean(dim=(-2, -1))
+        >>> squared_norms(net, mean, torch.tensor([[3.0, 4.0]]), torch.zeros(1, 1))
+        {'weight': tensor([25.]), 'bias': tensor([1.]), 'all': tensor([26.])}
+    """
+    _check_examples(model, inputs, targets)
+    chunks = [
+        {name: part.flatten(1).square().sum(dim=1) for name, part in found.items()}
+        for found in _chunks(model, loss, inputs[:, None], targets[:, None], memory, generator)
+    ]
+    norms = {name: torch.cat([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    return {**norms, "all": torch.stack(list(norms.values())).sum(dim=0)}
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How far examples' gradients gᵢ scatter around their mean G, over N examples.
+
+    Args:
+        squared_mean: |G|².
+        trace: tr Σ = mean ‖gᵢ‖² − |G|², the trace of the covariance, divided by N.
+
+    Example:
+        >>> Noise(squared_mean=2.0, trace=100.0).scale
+        50.0
+    """
+
+    squared_mean: float
+    trace: float
+
+    @property
+    def scale(self) -> float:
+        """tr Σ/|G|², the batch size at which noise is as large as signal; inf if G is 0."""
+        return self.trace / self.squared_mean if self.squared_mean else math.inf
+
+
+def noise(
+    model: nn.Module,
+    loss: Loss,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    memory: int = MEMORY,
+    generator: torch.Generator | None = None,
+) -> dict[str, Noise]:
+    """|G|², tr Σ and their ratio, for each parameter and for all of them.
+
+    Source: S. McCandlish, J. Kaplan, D. Amodei (2018), arXiv:1812.06162, equation 2.9 (the
+    simple noise scale). Arguments and errors are those of ``per_example``.
+
+    Returns:
+        A ``Noise`` for each name of ``model.named_parameters()``, and for ``"all"``.
+
+    Example:
+        >>> net = nn.Linear(1, 1, bias=False)
+        >>> mean = lambda y, t: (y - t).mean(dim=(-2, -1))
+        >>> noise(net, mean, torch.tensor([[1.0], [3.0]]), torch.zeros(2, 1))["all"]
+        Noise(squared_mean=4.0, trace=1.0)
+    """
+    squares = squared_norms(model, loss, inputs, targets, memory=memory, generator=generator)
+    total: dict[str, Tensor] = {}
+    for found in _chunks(model, loss, inputs[:, None], targets[:, None], memory, generator):
+        for name, part in found.items():
+            total[name] = total.get(name, 0) + part.sum(dim=0, dtype=torch.float64)
+    mean = {name: float((part / len(inputs)).square().sum()) for name, part in total.items()}
+    mean["all"] = sum(mean.values())
+    return {
+        name: Noise(mean[name], max(0.0, float(squares[name].double().mean()) - mean[name]))
+        for name in mean
+    }
+
+
+def expected_cosine(
+    squared_mean: float | Tensor, trace: float | Tensor, batch: int, examples: int
+) -> float | Tensor:
+    """The cosine that two minibatches' gradients are expected to have, about.
+
+    |G|²/(|G|² + (tr Σ/M)(N − M)/(N − 1)) for M of N examples drawn without replacement: the
+    ratio of the expected product to the expected square, where the cosine is the expected
+    ratio; exact where a minibatch's ‖g‖ hardly varies. For minibatches drawn independently;
+    of disjoint ones the expected product is tr Σ/(N − 1) smaller.
+
+    Args:
+        squared_mean: |G|², at least 0.
+        trace: tr Σ, divided by N, at least 0.
+        batch: M, from 1 to N.
+        examples: N, at least 2.
+
+    Raises:
+        ValueError: if batch or examples are out of range.
+
+    Example:
+        >>> expected_cosine(1.0, 99.0, batch=33, examples=100)
+        0.33
+    """
+    if examples < 2 or not 1 <= batch <= examples:
+        raise ValueError(f"needs 1 ≤ batch ≤ examples ≥ 2, got {batch} and {examples}")
+    spread = trace / batch * (examples - batch) / (examples - 1)
+    return squared_mean / (squared_mean + spread)
+
+
+def mean_cosine(gradients: Tensor) -> float:
+    """Mean over all pairs of rows of the cosine between them.
+
+    Rows that are exactly 0 have no direction, and are left out.
+
+    Args:
+        gradients: shape (M, P).
+
+    Raises:
+        ValueError: if the shape does not fit, a number is not finite, or fewer than two
+            rows differ from 0.
+
+    Example:
+        >>> round(mean_cosine(torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0], [3.0, 0.0]])), 3)
+        0.333
+    """
+    return float(_cosines(gradients).mean())
+
+
+def obtuse_share(gradients: Tensor) -> float:
+    """Share of the pairs of rows with more than 90° between them; see ``mean_cosine``.
+
+    Example:
+        >>> obtuse_share(torch.tensor([[1.0, 0.0], [-1.0, 1.0], [-1.0, 2.0]])) > 0.6
+        True
+    """
+    return float((_cosines(gradients) < 0).double().mean())
+
+
+def _cosines(gradients: Tensor) -> Tensor:
+    """Cosines of all pairs of rows that are not 0."""
+    if gradients.dim() != 2 or not gradients.isfinite().all():
+        raise ValueError(
+            f"gradients must have shape (M, P) and be finite, got {tuple(gradients.shape)}"
+        )
+    moving = gradients[(gradients != 0).any(dim=1)]
+    if len(moving) < 2:
+        raise ValueError(
+            f"a cosine needs two gradients with a direction: of {len(gradients)} rows "
+            f"{len(moving)} are not exactly 0"
+        )
+    moving = moving / moving.abs().amax(dim=1, keepdim=True)  # no square underflows
+    unit = moving / torch.linalg.vector_norm(moving, dim=1, keepdim=True)
+    first, second = torch.triu_indices(len(unit), len(unit), 1)
+    return (unit @ unit.T)[first, second]
+
+
+def _check_examples(model: nn.Module, inputs: Tensor, targets: Tensor) -> None:
+    """Whether every example has a loss of its own."""
+    if inputs.dim() < 2 or not inputs.numel() or targets.shape[:1] != inputs.shape[:1]:
+        raise ValueError(
+            "needs inputs of shape (N, n_in) and targets of shape (N, n_out) or (N,), "
+            f"got {tuple(inputs.shape)} and {tuple(targets.shape)}"
+        )
+    for name, module in model.named_modules():
+        if isinstance(module, BATCH_NORMS) and module.training:
+            raise ValueError(
+                f"batch norm {name!r} is in training mode: an example's output hangs on the rest "
+                "of its minibatch, so that it has no gradient of its own; call eval() or ask "
+                "per_minibatch"
+            )
+
+
+def _chunks(
+    model: nn.Module,
+    loss: Loss,
+    inputs: Tensor,
+    targets: Tensor,
+    memory: int,
+    generator: torch.Generator | None,
+) -> Iterator[dict[str, Tensor]]:
+    """Gradients by parameter, each of shape (chunk, …), for minibatches (M, B, …)."""
+    model = without_running_statistics(model)
+    state = {name: one.detach() for name, one in model.named_parameters()}
+
+    def value(parameters: dict[str, Tensor], x: Tensor, t: Tensor) -> Tensor:
+        found = loss(functional_call(model, parameters, (x,)), t)
+        if found.dim():
+            raise ValueError(
+                "loss must return one number for each minibatch, "
+                f"got shape {tuple(found.shape)} for one"
+            )
+        return found
+
+    numbers = sum(one.numel() for one in state.values())
+    size = max(1, memory // (2 * numbers * inputs.element_size()))
+    with own_randomness(inputs.device, generator):
+        if generator is not None:
+            torch.manual_seed(_seed(generator))
+        for x, t in zip(inputs.split(size), targets.split(size), strict=True):
+            yield vmap(grad(value), in_dims=(None, 0, 0), randomness="different")(state, x, t)
+
+
+def _seed(generator: torch.Generator) -> int:
+    return int(torch.randint(2**62, (), generator=generator, device=generator.device))
+
+
+def without_running_statistics(model: nn.Module) -> nn.Module:
+    """A copy whose batch norms in training mode keep no running statistics.
+
+    In training mode these do not act on the outputs, and vmap cannot update them.
+    """
+    model = copy.deepcopy(model)
+    for module in model.modules():
+        if isinstance(module, BATCH_NORMS) and module.training:
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+    return model
+
+
+@contextmanager
+def own_randomness(device: torch.device, generator: torch.Generator | None) -> Iterator[None]:
+    """Leave torch's global random state as it was; without a generator nothing may be drawn."""
+    state = torch.cuda.get_rng_state if device.type == "cuda" else torch.get_rng_state
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        before = state()
+        yield
+        if generator is None and not torch.equal(before, state()):
+            raise ValueError(
+                "the model draws random numbers (dropout in training mode): pass generator="
+            )
