@@ -24,6 +24,7 @@ from course_utils.maps import (
     batch_norm,
     batch_norm_effects,
     glorot_and_kaiming,
+    minibatches,
     pretraining,
     variance_growth,
     zero_centring,
@@ -45,6 +46,7 @@ MAPS = {
         batch_norm.COUNTS_AS,
         batch_norm_effects.EXPLOSION,
         batch_norm_effects.SPEED_UP,
+        minibatches.AGREEMENT,
     )
 }
 
