@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -323,17 +324,16 @@ def _named(flat: dict[str, Tensor], name: Name) -> Tensor:
 
 
 def squared_norms(
-    model: nn.Module,
-    loss: Loss,
-    inputs: Tensor,
-    targets: Tensor,
-    *,
-    memory: int = MEMORY,
-    generator: torch.Generator | None = None,
+    model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor, *, memory: int = MEMORY
 ) -> dict[str, Tensor]:
     """‖gᵢ‖² of every example's gradient, for each parameter and for all, without keeping gᵢ.
 
-    Arguments and errors are those of ``per_example``.
+    The gradient of a linear layer's weights is the product δxᵀ, so that ‖δ‖²‖x‖² is its
+    squared norm, and ‖δ‖² the bias's: one pass forward and one back for all examples. Source:
+    I. Goodfellow (2015), arXiv:1510.01799. Parameters of other layers, and of linear ones
+    that are used more than once or see more than two axes, go the way of ``per_example``.
+
+    Arguments and errors are those of ``per_example``; dropout must be in evaluation mode.
 
     Returns:
         Shape (N,) for each name of ``model.named_parameters()``, and their sum ``"all"``.
@@ -345,12 +345,77 @@ def squared_norms(
         {'weight': tensor([25.]), 'bias': tensor([1.]), 'all': tensor([26.])}
     """
     _check_examples(model, inputs, targets)
-    chunks = [
-        {name: part.flatten(1).square().sum(dim=1) for name, part in found.items()}
-        for found in _chunks(model, loss, inputs[:, None], targets[:, None], memory, generator)
+    model = copy.deepcopy(model).requires_grad_(True)
+    x, t = inputs[:, None], targets[:, None]
+    size = max(1, memory // (2 * rehearse(model, loss, x[0], t[0], None) + 1))
+    pieces = zip(inputs.split(size), targets.split(size), strict=True)
+    found = [_product_form(model, loss, *piece) for piece in pieces]
+    rest = {name for name, _ in model.named_parameters()} - set(found[0])
+    others = [
+        {name: part.flatten(1).square().sum(dim=1) for name, part in chunk.items()}
+        for chunk in (_chunks(model, loss, x, t, memory, only=rest) if rest else [])
     ]
-    norms = {name: torch.cat([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    norms = {
+        name: torch.cat([chunk[name] for chunk in (others if name in rest else found)])
+        for name, _ in model.named_parameters()
+    }
     return {**norms, "all": torch.stack(list(norms.values())).sum(dim=0)}
+
+
+def _product_form(
+    model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor
+) -> dict[str, Tensor]:
+    """‖gᵢ‖² of the linear layers whose parameters enter the loss once, by one backward pass."""
+    calls: dict[str, list[tuple[Tensor, Tensor]]] = {}
+
+    def listen(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
+        def hook(_: nn.Module, given: tuple[Tensor, ...], z: Tensor) -> Tensor:
+            zeros = torch.zeros_like(z).requires_grad_()  # δ is the gradient with respect to it
+            calls.setdefault(name, []).append((given[0].detach().square().sum(dim=-1), zeros))
+            return z + zeros
+
+        return hook
+
+    linear = {name: one for name, one in model.named_modules() if type(one) is nn.Linear}
+    handles = [one.register_forward_hook(listen(name)) for name, one in linear.items()]
+    try:
+        with torch.enable_grad():
+            losses = checked(loss(model(inputs.clone())[:, None], targets[:, None]), (len(inputs),))
+    finally:
+        for handle in handles:
+            handle.remove()
+    uses = _uses(losses)
+    once = [
+        name
+        for name, found in calls.items()
+        if len(found) == 1
+        and found[0][1].dim() == 2
+        and all(uses[one] <= 1 for one in linear[name].parameters())
+    ]
+    zeros = [calls[name][0][1] for name in once]
+    errors = torch.autograd.grad(losses.sum(), zeros, materialize_grads=True) if once else ()
+    norms = {}
+    for name, error in zip(once, errors, strict=True):
+        prefix, square = f"{name}." if name else "", error.square().sum(dim=1)
+        norms[f"{prefix}weight"] = square * calls[name][0][0]
+        if linear[name].bias is not None:
+            norms[f"{prefix}bias"] = square
+    return norms
+
+
+def _uses(losses: Tensor) -> Counter[Tensor]:
+    """How often each parameter enters the graph of the losses."""
+    uses: Counter[Tensor] = Counter()
+    seen, waiting = set(), [losses.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        for below, _ in () if node is None else node.next_functions:
+            if hasattr(below, "variable"):
+                uses[below.variable] += 1
+            elif below not in seen:
+                seen.add(below)
+                waiting.append(below)
+    return uses
 
 
 @dataclass(frozen=True)
@@ -376,18 +441,12 @@ class Noise:
 
 
 def noise(
-    model: nn.Module,
-    loss: Loss,
-    inputs: Tensor,
-    targets: Tensor,
-    *,
-    memory: int = MEMORY,
-    generator: torch.Generator | None = None,
+    model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor, *, memory: int = MEMORY
 ) -> dict[str, Noise]:
     """|G|², tr Σ and their ratio, for each parameter and for all of them.
 
     Source: S. McCandlish, J. Kaplan, D. Amodei (2018), arXiv:1812.06162, equation 2.9 (the
-    simple noise scale). Arguments and errors are those of ``per_example``.
+    simple noise scale). Arguments and errors are those of ``squared_norms``.
 
     Returns:
         A ``Noise`` for each name of ``model.named_parameters()``, and for ``"all"``.
@@ -398,34 +457,54 @@ def noise(
         >>> noise(net, mean, torch.tensor([[1.0], [3.0]]), torch.zeros(2, 1))["all"]
         Noise(squared_mean=4.0, trace=1.0)
     """
-    squares = squared_norms(model, loss, inputs, targets, memory=memory, generator=generator)
-    total: dict[str, Tensor] = {}
-    for found in _chunks(model, loss, inputs[:, None], targets[:, None], memory, generator):
-        for name, part in found.items():
-            total[name] = total.get(name, 0) + part.sum(dim=0, dtype=torch.float64)
-    mean = {name: float((part / len(inputs)).square().sum()) for name, part in total.items()}
-    mean["all"] = sum(mean.values())
+    squares = squared_norms(model, loss, inputs, targets, memory=memory)
+    flat = _mean_gradient(model, loss, inputs, targets, memory).double().square()
+    means = {name: float(flat[columns(model, name)].sum()) for name in squares if name != "all"}
+    means["all"] = sum(means.values())
     return {
-        name: Noise(mean[name], max(0.0, float(squares[name].double().mean()) - mean[name]))
-        for name in mean
+        name: Noise(mean, max(0.0, float(squares[name].double().mean()) - mean))
+        for name, mean in means.items()
     }
 
 
+def _mean_gradient(
+    model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor, memory: int
+) -> Tensor:
+    """G of the mean over all examples, flat, summed up in chunks."""
+    model = copy.deepcopy(model).requires_grad_(True)
+    parameters = list(model.parameters())
+    size = max(1, memory // (2 * rehearse(model, loss, inputs[:1], targets[:1], None) + 1))
+    total = torch.zeros(sum(one.numel() for one in parameters)).to(inputs)
+    for x, t in zip(inputs.split(size), targets.split(size), strict=True):
+        with torch.enable_grad():
+            losses = loss(model(x.clone())[:, None], t[:, None])
+            found = torch.autograd.grad(losses.sum(), parameters, materialize_grads=True)
+        total += torch.cat([part.flatten() for part in found])
+    return total / len(inputs)
+
+
 def expected_cosine(
-    squared_mean: float | Tensor, trace: float | Tensor, batch: int, examples: int
+    squared_mean: float | Tensor,
+    trace: float | Tensor,
+    batch: int,
+    examples: int,
+    *,
+    disjoint: bool = False,
 ) -> float | Tensor:
     """The cosine that two minibatches' gradients are expected to have, about.
 
-    |G|²/(|G|² + (tr Σ/M)(N − M)/(N − 1)) for M of N examples drawn without replacement: the
-    ratio of the expected product to the expected square, where the cosine is the expected
-    ratio; exact where a minibatch's ‖g‖ hardly varies. For minibatches drawn independently;
-    of disjoint ones the expected product is tr Σ/(N − 1) smaller.
+    Of M among N examples, drawn without replacement, the mean gradient has the expected
+    square |G|² + (tr Σ/M)(N − M)/(N − 1). Two minibatches drawn independently have the
+    expected product |G|², disjoint ones |G|² − tr Σ/(N − 1). This is product over square:
+    the ratio of the expectations, where a cosine's expectation is that of the ratio; they
+    agree where the length of a minibatch's gradient hardly varies.
 
     Args:
         squared_mean: |G|², at least 0.
         trace: tr Σ, divided by N, at least 0.
-        batch: M, from 1 to N.
+        batch: M, from 1 to N; if disjoint to N/2.
         examples: N, at least 2.
+        disjoint: whether the two minibatches have no example in common.
 
     Raises:
         ValueError: if batch or examples are out of range.
@@ -434,10 +513,12 @@ def expected_cosine(
         >>> expected_cosine(1.0, 99.0, batch=33, examples=100)
         0.33
     """
-    if examples < 2 or not 1 <= batch <= examples:
-        raise ValueError(f"needs 1 ≤ batch ≤ examples ≥ 2, got {batch} and {examples}")
+    most = examples // 2 if disjoint else examples
+    if examples < 2 or not 1 <= batch <= most:
+        raise ValueError(f"batch must be from 1 to {most}, examples at least 2; got {batch}")
     spread = trace / batch * (examples - batch) / (examples - 1)
-    return squared_mean / (squared_mean + spread)
+    common = squared_mean - trace / (examples - 1) if disjoint else squared_mean
+    return common / (squared_mean + spread)
 
 
 def mean_cosine(gradients: Tensor) -> float:
@@ -509,32 +590,30 @@ def _chunks(
     inputs: Tensor,
     targets: Tensor,
     memory: int,
-    generator: torch.Generator | None,
+    generator: torch.Generator | None = None,
+    only: set[str] | None = None,
 ) -> Iterator[dict[str, Tensor]]:
     """Gradients by parameter, each of shape (chunk, …), for minibatches (M, B, …)."""
     model = without_running_statistics(model)
-    state = {name: one.detach() for name, one in model.named_parameters()}
+    state = {
+        name: one.detach() for name, one in model.named_parameters() if only is None or name in only
+    }
 
     def value(parameters: dict[str, Tensor], x: Tensor, t: Tensor) -> Tensor:
-        found = loss(functional_call(model, parameters, (x,)), t)
-        if found.dim():
-            raise ValueError(
-                "loss must return one number for each minibatch, "
-                f"got shape {tuple(found.shape)} for one"
-            )
-        return found
+        return checked(loss(functional_call(model, parameters, (x.clone(),)), t), ())
 
-    numbers = sum(one.numel() for one in state.values())
-    size = max(1, memory // (2 * numbers * inputs.element_size()))
+    numbers = sum(one.numel() for one in state.values()) * inputs.element_size()
+    kept = rehearse(model, loss, inputs[0], targets[0], generator)
+    size = max(1, memory // (2 * (numbers + kept)))
     with own_randomness(inputs.device, generator):
         if generator is not None:
-            torch.manual_seed(_seed(generator))
+            torch.manual_seed(
+                int(torch.randint(2**62, (), generator=generator, device=generator.device))
+            )
         for x, t in zip(inputs.split(size), targets.split(size), strict=True):
-            yield vmap(grad(value), in_dims=(None, 0, 0), randomness="different")(state, x, t)
-
-
-def _seed(generator: torch.Generator) -> int:
-    return int(torch.randint(2**62, (), generator=generator, device=generator.device))
+            with torch.no_grad():  # grad inside does not heed it: the results need no graph
+                found = vmap(grad(value), in_dims=(None, 0, 0), randomness="different")(state, x, t)
+            yield found
 
 
 def without_running_statistics(model: nn.Module) -> nn.Module:
@@ -542,11 +621,43 @@ def without_running_statistics(model: nn.Module) -> nn.Module:
 
     In training mode these do not act on the outputs, and vmap cannot update them.
     """
-    model = copy.deepcopy(model)
+    model = copy.deepcopy(model).requires_grad_(True)
     for module in model.modules():
         if isinstance(module, BATCH_NORMS) and module.training:
             module.running_mean = module.running_var = module.num_batches_tracked = None
     return model
+
+
+def rehearse(
+    model: nn.Module,
+    loss: Loss,
+    inputs: Tensor,
+    targets: Tensor,
+    generator: torch.Generator | None,
+) -> int:
+    """Try one minibatch, and tell the bytes that autograd keeps of it beside the parameters."""
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+        return tensor
+
+    listening = torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one)
+    with own_randomness(inputs.device, generator), torch.enable_grad(), listening:
+        checked(loss(model(inputs.clone()), targets), ())
+    for one in model.parameters():
+        kept.pop(one.data_ptr(), None)
+    return sum(kept.values())
+
+
+def checked(losses: Tensor, shape: Sequence[int]) -> Tensor:
+    """Losses, if there is one for each minibatch."""
+    if losses.shape != torch.Size(shape):
+        raise ValueError(
+            f"loss must return one number for each minibatch, shape {tuple(shape)}, "
+            f"got {tuple(losses.shape)}: let it average over the last two axes only"
+        )
+    return losses
 
 
 @contextmanager
