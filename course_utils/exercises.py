@@ -15,6 +15,7 @@ from course_utils.checks import (
     batch_norm_effects,
     check_yourself,
     glorot_and_kaiming,
+    minibatches,
     pretraining,
     variance_growth,
     zero_centring,
@@ -33,6 +34,7 @@ CHECKS: dict[str, Check] = {
     **pretraining.CHECKS,
     **batch_norm.CHECKS,
     **batch_norm_effects.CHECKS,
+    **minibatches.CHECKS,
 }
 # The exercises whose answer is a function.
 FUNCTIONS = {
@@ -45,6 +47,7 @@ FUNCTIONS = {
     *pretraining.FUNCTIONS,
     *batch_norm.FUNCTIONS,
     *batch_norm_effects.FUNCTIONS,
+    *minibatches.FUNCTIONS,
 }
 
 
