@@ -377,7 +377,9 @@ def _product_form(
         return hook
 
     linear = {name: one for name, one in model.named_modules() if type(one) is nn.Linear}
-    handles = [one.register_forward_hook(listen(name)) for name, one in linear.items()]
+    handles = [
+        one.register_forward_hook(listen(name), prepend=True) for name, one in linear.items()
+    ]
     try:
         with torch.enable_grad():
             losses = checked(loss(model(inputs.clone())[:, None], targets[:, None]), (len(inputs),))
@@ -410,8 +412,9 @@ def _uses(losses: Tensor) -> Counter[Tensor]:
     while waiting:
         node = waiting.pop()
         for below, _ in () if node is None else node.next_functions:
-            if hasattr(below, "variable"):
-                uses[below.variable] += 1
+            parameter = getattr(below, "variable", None)
+            if parameter is not None:
+                uses[parameter] += 1
             elif below not in seen:
                 seen.add(below)
                 waiting.append(below)
@@ -474,7 +477,7 @@ def _mean_gradient(
     model = copy.deepcopy(model).requires_grad_(True)
     parameters = list(model.parameters())
     size = max(1, memory // (2 * rehearse(model, loss, inputs[:1], targets[:1], None) + 1))
-    total = torch.zeros(sum(one.numel() for one in parameters)).to(inputs)
+    total = torch.cat([torch.zeros_like(one).flatten() for one in parameters])
     for x, t in zip(inputs.split(size), targets.split(size), strict=True):
         with torch.enable_grad():
             losses = loss(model(x.clone())[:, None], t[:, None])
@@ -500,7 +503,7 @@ def expected_cosine(
     agree where the length of a minibatch's gradient hardly varies.
 
     Args:
-        squared_mean: |G|², at least 0.
+        squared_mean: |G|², at least 0, and not 0 where the trace is.
         trace: tr Σ, divided by N, at least 0.
         batch: M, from 1 to N; if disjoint to N/2.
         examples: N, at least 2.
@@ -515,7 +518,9 @@ def expected_cosine(
     """
     most = examples // 2 if disjoint else examples
     if examples < 2 or not 1 <= batch <= most:
-        raise ValueError(f"batch must be from 1 to {most}, examples at least 2; got {batch}")
+        raise ValueError(
+            f"batch must be from 1 to {most} and examples at least 2, got {batch} and {examples}"
+        )
     spread = trace / batch * (examples - batch) / (examples - 1)
     common = squared_mean - trace / (examples - 1) if disjoint else squared_mean
     return common / (squared_mean + spread)
@@ -602,9 +607,9 @@ def _chunks(
     def value(parameters: dict[str, Tensor], x: Tensor, t: Tensor) -> Tensor:
         return checked(loss(functional_call(model, parameters, (x.clone(),)), t), ())
 
-    numbers = sum(one.numel() for one in state.values()) * inputs.element_size()
+    own = sum(one.numel() * one.element_size() for one in state.values())
     kept = rehearse(model, loss, inputs[0], targets[0], generator)
-    size = max(1, memory // (2 * (numbers + kept)))
+    size = max(1, memory // (2 * (own + kept)))
     with own_randomness(inputs.device, generator):
         if generator is not None:
             torch.manual_seed(

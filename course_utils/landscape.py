@@ -38,8 +38,9 @@ ELEMENTWISE = (
 
 
 class Grid(NamedTuple):
-    """What a field is asked of, checked: M minibatches, P = G1·G2 points."""
+    """Where a field is asked for, checked: M minibatches, P = G1·G2 points."""
 
+    parameters: list[tuple[str, tuple[int, ...]]]  # the two scalars
     points: Tensor  # (P, 2): offsets of the first and the second parameter
     shape: tuple[int, int]  # (G1, G2)
     seeds: Tensor | None  # (M, 1) or (M, P): where masks come from; None without a generator
@@ -127,19 +128,16 @@ def gradient_field(
         >>> gradient_field(net, loss, x, t, (("0.bias", 0), ("0.bias", 1)), (around, around)).shape
         torch.Size([5, 11, 11, 2])
     """
-    grid = _grid(inputs, targets, offsets, dropout, generator)
-    names = [_canonical(model, *parameter) for parameter in parameters]
-    if len(set(names)) != 2:
-        raise ValueError(f"parameters must be two different scalars, got {parameters}")
+    grid = _grid(model, inputs, targets, parameters, offsets, dropout, generator)
     layers = _layers(model) if inputs.dim() == 3 else None
-    chosen = _scalars(model, layers, names) if layers else None
+    chosen = _scalars(model, layers, grid) if layers else None
     with own_randomness(inputs.device, generator), torch.enable_grad():
         if layers and chosen:
             return _by_layers(layers, chosen, loss, inputs, targets, grid)
         try:
-            return _by_vmap(model, loss, inputs, targets, names, grid)
+            return _by_vmap(model, loss, inputs, targets, grid)
         except RuntimeError:  # what vmap cannot do: branches that depend on data, .item(), …
-            return _by_loop(model, loss, inputs, targets, names, grid)
+            return _by_loop(model, loss, inputs, targets, grid)
 
 
 def loop_field(
@@ -165,10 +163,9 @@ def loop_field(
         >>> loop_field(net, mean, x, t, (("0.bias", 0), ("0.weight", (0, 1))), (here, here))
         tensor([[[[1., 1.]]]])
     """
-    grid = _grid(inputs, targets, offsets, dropout, generator)
-    names = [_canonical(model, *parameter) for parameter in parameters]
+    grid = _grid(model, inputs, targets, parameters, offsets, dropout, generator)
     with own_randomness(inputs.device, generator), torch.enable_grad():
-        return _by_loop(model, loss, inputs, targets, names, grid)
+        return _by_loop(model, loss, inputs, targets, grid)
 
 
 def _by_loop(
@@ -176,13 +173,12 @@ def _by_loop(
     loss: Loss,
     inputs: Tensor,
     targets: Tensor,
-    parameters: Sequence[tuple[str, Index]],
     grid: Grid,
 ) -> Tensor:
     """One forward and one backward pass for each point, on a copy of the model."""
     model = copy.deepcopy(model).requires_grad_(True)
-    tensors = [model.get_parameter(name) for name, _ in parameters]
-    places = [index for _, index in parameters]
+    tensors = [model.get_parameter(name) for name, _ in grid.parameters]
+    places = [index for _, index in grid.parameters]
     starts = [tensor[place].clone() for tensor, place in zip(tensors, places, strict=True)]
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     field = inputs.new_zeros(len(inputs), len(grid.points), 2)
@@ -206,21 +202,22 @@ def _by_vmap(
     loss: Loss,
     inputs: Tensor,
     targets: Tensor,
-    parameters: Sequence[tuple[str, Index]],
     grid: Grid,
 ) -> Tensor:
     """All points of a minibatch at once, for any module that torch.func takes."""
     model = without_running_statistics(model)
     state = {name: one.detach() for name, one in model.named_parameters()}
-    places = [torch.tensor(i, device=inputs.device).view(-1, 1).unbind() for _, i in parameters]
+    places = [
+        torch.tensor(i, device=inputs.device).view(-1, 1).unbind() for _, i in grid.parameters
+    ]
 
     def value(move: Tensor, x: Tensor, t: Tensor) -> Tensor:
         moved = dict(state)
-        for k, (name, _) in enumerate(parameters):
+        for k, (name, _) in enumerate(grid.parameters):
             moved[name] = moved[name].index_put(places[k], move[k : k + 1], accumulate=True)
         return checked(loss(functional_call(model, moved, (x.clone(),)), t), ())
 
-    own = sum(state[name].numel() for name, _ in parameters) * inputs.element_size()
+    own = sum(state[name].numel() for name, _ in grid.parameters) * inputs.element_size()
     generator = None if grid.seeds is None else torch.Generator()
     size = max(1, MEMORY // (2 * (own + rehearse(model, loss, inputs[0], targets[0], generator))))
     per_point = grid.seeds is not None and grid.seeds.shape[1] > 1
@@ -315,7 +312,9 @@ def _normalized(
     units: list[int] | slice = slice(None),
     scaled: bool = True,
 ) -> Tensor:
-    """Batch norm of the columns of some units; before γ and β, if not ``scaled``."""
+    """Batch norm of the columns of some units, or of none; before γ and β, if not ``scaled``."""
+    if not z.shape[-1]:
+        return z
     if layer.training or layer.running_mean is None or layer.running_var is None:
         if z.shape[-2] < 2:
             raise ValueError("batch norm in training mode needs 2 or more examples, got 1")
@@ -391,12 +390,10 @@ def _walk(module: nn.Module) -> Iterator[nn.Module | None]:
         yield None
 
 
-def _scalars(
-    model: nn.Module, layers: list[nn.Module], parameters: Sequence[tuple[str, Index]]
-) -> list[Scalar] | None:
+def _scalars(model: nn.Module, layers: list[nn.Module], grid: Grid) -> list[Scalar] | None:
     """Where two parameters stand, or None if one stands in several places."""
     scalars = []
-    for name, index in parameters:
+    for name, place in grid.parameters:
         tensor = model.get_parameter(name)
         found = [
             (n, kind)
@@ -406,14 +403,15 @@ def _scalars(
         ]
         if len(found) != 1:
             return None
-        place = index if isinstance(index, tuple) else (index,)
         scalars.append(Scalar(*found[0], place[0], place[-1]))
     return scalars
 
 
 def _grid(
+    model: nn.Module,
     inputs: Tensor,
     targets: Tensor,
+    parameters: Sequence[tuple[str, Index]],
     offsets: Sequence[Tensor],
     dropout: str,
     generator: torch.Generator | None,
@@ -431,15 +429,18 @@ def _grid(
         raise ValueError(f"offsets must be two tensors of shape (G1,) and (G2,), got {shapes}")
     if dropout not in DROPOUTS:
         raise ValueError(f"dropout must be one of {', '.join(DROPOUTS)}; got {dropout!r}")
+    scalars = [_canonical(model, *parameter) for parameter in parameters]
+    if len(scalars) != 2 or scalars[0] == scalars[1]:
+        raise ValueError(f"parameters must be two different scalars, got {list(parameters)}")
     points = torch.cartesian_prod(*(axis.to(inputs) for axis in offsets))
     seeds = None
     if generator is not None:
         shape = len(inputs), len(points) if dropout == "point" else 1
         seeds = torch.randint(2**62, shape, generator=generator, device=generator.device)
-    return Grid(points, (len(offsets[0]), len(offsets[1])), seeds)
+    return Grid(scalars, points, (len(offsets[0]), len(offsets[1])), seeds)
 
 
-def _canonical(model: nn.Module, name: str, index: Index) -> tuple[str, Index]:
+def _canonical(model: nn.Module, name: str, index: Index) -> tuple[str, tuple[int, ...]]:
     """A scalar parameter, under its first name and with an index from 0 up."""
     everyone = dict(model.named_parameters(remove_duplicate=False))
     if name not in everyone:
