@@ -2,11 +2,12 @@
 
 Modules are floors, and a module imports only what stands before it here.
 
-Ground: ``seeding``, ``quadrature``, ``data``, ``deliveries``, ``activations``, ``theory``, ``signals``.
+Ground: ``seeding``, ``quadrature``, ``data``, ``deliveries``, ``activations``, ``theory``,
+``signals``.
 Middle: ``initialization``, ``normalization``, ``networks``, ``training``,
 ``pretraining``, ``descent``, ``gradients``, ``landscape``, ``maps``, ``validity``.
-Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_page``,
-``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``.
+Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_arrows``,
+``explorer_page``, ``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``.
 """
 
 from course_utils import (
@@ -32,7 +33,7 @@ from course_utils.activations import (
 )
 from course_utils.bets import break_it, brier_score, load_bets
 from course_utils.claims import claim
-from course_utils.data import digits, inputs_with_mean
+from course_utils.data import digits, inputs_with_mean, standard_digits
 from course_utils.deliveries import deliveries
 from course_utils.descent import (
     eigenvalues,
@@ -100,6 +101,7 @@ __all__ = [
     "show",
     "signals",
     "squared_mean_over_variance",
+    "standard_digits",
     "start",
     "steepest",
     "steps_to_excess",

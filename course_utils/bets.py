@@ -51,9 +51,10 @@ def break_it(claim: str, *, sure: float | None = None, **setting: Any) -> None:
     print(_sentence(chart, result))
     if sure is not None:
         _record_bet(claim, setting, sure, bool(result["holds"]))
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=(5.6, 4.2))
     plots.validity_map(validity_map(claim, seeds(SEEDS_OF_THE_MAP)), chart, ax=axes)
     plots.mark_setting(setting, chart, ax=axes)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     word = "holds" if result["holds"] else "breaks"
     show(figure, alt=f"The map of {claim} with your setting as a star; the claim {word} there.")
 
@@ -72,8 +73,8 @@ def _sentence(chart: ValidityMap, result: dict[str, Any]) -> str:
         f"The claim {word} here{', but it is too close to call' if close else ''}: "
         f"{chart.quantity} {result['measured']:.3f} ± {result['spread']:.2g} over "
         f"{FRESH_SEEDS} seeds, threshold {chart.threshold:g}.\n"
-        f"Theory (for {chart.assumes}) said {result['predicted']:.3f}: it should "
-        f"{'hold' if result['predicted_holds'] else 'break'}."
+        f"{chart.rule.capitalize()} (for {chart.assumes}) said {result['predicted']:.3f}: "
+        f"it should {'hold' if result['predicted_holds'] else 'break'}."
     )
 
 

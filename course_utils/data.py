@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -45,6 +46,34 @@ def digits(seed: int) -> Split:
     order = torch.randperm(len(labels), generator=generator(seed, "split"))
     train, test = order[:DIGITS_IN_TRAINING], order[DIGITS_IN_TRAINING:]
     return Split(inputs[train], labels[train], inputs[test], labels[test])
+
+
+def standard_digits(seeds: Sequence[int]) -> Split:
+    """Splits of the digits for several seeds, standardised: centred, and of mean square 1.
+
+    Pixels are centred and divided by one number for each split, both taken from its
+    training images. (Some pixels never change: they cannot be divided by their own spread.)
+
+    Args:
+        seeds: which random splits, one for each copy of a network.
+
+    Returns:
+        Inputs of shape (seeds, examples, 64), labels of shape (seeds, examples).
+
+    Raises:
+        ValueError: if there is no seed.
+
+    Example:
+        >>> standard_digits([0, 1]).train_inputs.shape
+        torch.Size([2, 1297, 64])
+    """
+    if not seeds:
+        raise ValueError("needs at least one seed, got none")
+    splits = [digits(seed) for seed in seeds]
+    x, y, x_test, y_test = (torch.stack(part) for part in zip(*splits, strict=True))
+    mean = x.mean(dim=1, keepdim=True)
+    scale = (x - mean).std(dim=(1, 2), keepdim=True)
+    return Split((x - mean) / scale, y, (x_test - mean) / scale, y_test)
 
 
 def inputs_with_mean(

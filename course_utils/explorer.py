@@ -30,7 +30,9 @@ def explore(draw: Draw, *, title: str, live: bool = False, **controls: Control) 
 
     Stored, the first control has at most 25 values; a second one makes a grid
     of at most 40 states; any further control is live only, and the stored figure
-    says where it is fixed. Live, numbers take any value between the listed ones.
+    says where it is fixed. Where only the arrows of quivers change (``angles="xy"``,
+    ``scale_units="xy"``, a fixed scale, one colour), it is 50 values and 400 states.
+    Live, numbers take any value between the listed ones.
 
     Args:
         draw: called once with an empty figure of 5.6 × 3.5 inches. It creates all

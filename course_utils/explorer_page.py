@@ -15,10 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from course_utils.explorer_arrows import Arrows, arrows_of
 from course_utils.explorer_stage import HEIGHT, SCALES, WIDTH, Control, Stage, Value, png, text_of
 
 STATES_OF_ONE = 25
 STATES_AT_MOST = 40
+# Where only arrows change, a state is numbers and not a picture.
+ARROWS_OF_ONE = 50
+ARROWS_AT_MOST = 400
 HTML_BYTES_AT_MOST = 600_000
 
 # Of several sharpnesses, the highest that keeps the page light is taken.
@@ -45,6 +49,8 @@ class Explorer:
         patches: one PNG for each state: the start whole, the others as what to lay
             over it, transparent where nothing differs.
         texts: one alternative text for each state.
+        arrows: what changes, where only arrows do. There are two patches then, both
+            whole: the start, and the same without its arrows.
     """
 
     def __init__(
@@ -54,9 +60,10 @@ class Explorer:
         fixed: list[Control],
         patches: list[bytes],
         texts: list[str],
+        arrows: Arrows | None = None,
     ) -> None:
         self.title, self.controls, self.fixed = title, controls, fixed
-        self.patches, self.texts = patches, texts
+        self.patches, self.texts, self.arrows = patches, texts, arrows
 
     @property
     def start(self) -> int:
@@ -66,8 +73,13 @@ class Explorer:
             state = state * len(one.values) + one.values.index(one.start)
         return state
 
+    @property
+    def picture(self) -> bytes:
+        """The state shown first, as PNG."""
+        return self.patches[0 if self.arrows else self.start]
+
     def frame(self, state: int) -> Image.Image:
-        """What a reader sees in a state, as a picture."""
+        """What a reader sees in a state, as a picture (arrows are drawn by the page)."""
         start, patch = (
             Image.open(io.BytesIO(self.patches[number])).convert("RGBA")
             for number in (self.start, state)
@@ -95,7 +107,7 @@ class Explorer:
     ) -> tuple[dict[str, str], dict[str, dict[str, object]]]:
         data = {
             "text/html": self.html,
-            "image/png": base64.b64encode(self.patches[self.start]).decode("ascii"),
+            "image/png": base64.b64encode(self.picture).decode("ascii"),
             "text/plain": repr(self),
         }
         size = {"width": WIDTH, "height": HEIGHT}
@@ -103,30 +115,59 @@ class Explorer:
 
 
 def stored(stage: Stage, title: str, controls: Mapping[str, Control]) -> Explorer:
-    """The stored explorer: every state of the first two controls, as sharp as fits."""
+    """The stored explorer: every state of the first two controls.
+
+    Arrows are stored as numbers where nothing else changes, all else as pictures, as
+    sharp as fits.
+    """
     moved = dict(itertools.islice(controls.items(), 2))
-    rest = [one for name, one in controls.items() if name not in moved]
-    _check_states(list(moved.values()))
+    shown, rest = list(moved.values()), [one for name, one in controls.items() if name not in moved]
+    _check_states(shown, ARROWS_OF_ONE, ARROWS_AT_MOST)
     start = {name: one.start for name, one in controls.items()}
-    grid = itertools.product(*(one.values for one in moved.values()))
+    grid = itertools.product(*(one.values for one in shown))
     states = [start | dict(zip(moved, values, strict=True)) for values in grid]
-    expected, last, size = HTML_BYTES_OF_SHARP / SCALES[0], SCALES[-1], 0
+    first = states.index(start)
+    found = arrows_of(stage, states, first)
+    if found is None:
+        _check_states(shown, STATES_OF_ONE, STATES_AT_MOST)
+        return _of_pictures(stage, title.strip(), shown, rest, states, first)
+    arrows, texts = found
+    _check_texts(texts, states)
+    patches = [_patches([picture], 0)[0] for picture in (stage.picture(), arrows.base)]
+    made = Explorer(title.strip(), shown, rest, patches, texts, arrows)
+    _check_size(made)
+    return made
+
+
+def _of_pictures(
+    stage: Stage,
+    title: str,
+    shown: list[Control],
+    rest: list[Control],
+    states: list[dict[str, Value]],
+    start: int,
+) -> Explorer:
+    expected, last = HTML_BYTES_OF_SHARP / SCALES[0], SCALES[-1]
     for scale in SCALES:
         if scale * expected > HTML_BYTES_OF_SHARP and scale != last:
             continue
-        pictures, texts = _frames(stage, states, states.index(start), scale)
-        patches = _patches(pictures, states.index(start))
-        made = Explorer(title.strip(), list(moved.values()), rest, patches, texts)
+        pictures, texts = _frames(stage, states, start, scale)
+        made = Explorer(title, shown, rest, _patches(pictures, start), texts)
         size = len(made.html.encode())
         if size <= HTML_BYTES_OF_SHARP:
             break
         expected = size / scale  # the size goes about as the scale
+    _check_size(made)
+    return made
+
+
+def _check_size(made: Explorer) -> None:
+    size = len(made.html.encode())
     if size > HTML_BYTES_AT_MOST:
         raise ValueError(
             f"an explorer stores at most {HTML_BYTES_AT_MOST // 1000} kB, got {size // 1000} kB "
-            f"in {len(states)} states: give fewer values, or draw fewer marks and colours"
+            f"in {len(made.texts)} states: give fewer values, or draw fewer marks and colours"
         )
-    return made
 
 
 def _frames(
@@ -208,17 +249,17 @@ def _surroundings(differs: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.logical_or.reduce(near).repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
 
 
-def _check_states(moved: list[Control]) -> None:
+def _check_states(moved: list[Control], of_one: int, at_most: int) -> None:
     for one in moved:
-        if len(one.values) > STATES_OF_ONE:
+        if len(one.values) > of_one:
             raise ValueError(
-                f"a stored control has at most {STATES_OF_ONE} values, "
+                f"a stored control has at most {of_one} values, "
                 f"got {len(one.values)} for {one.label!r}"
             )
     states = math.prod(len(one.values) for one in moved)
-    if states > STATES_AT_MOST:
+    if states > at_most:
         raise ValueError(
-            f"an explorer stores at most {STATES_AT_MOST} states, got "
+            f"an explorer stores at most {at_most} states, got "
             f"{' × '.join(str(len(one.values)) for one in moved)} = {states}: make the grid coarser"
         )
 
@@ -254,7 +295,7 @@ all(".course-controls")[0].innerHTML=data.controls;
 var image=all("img")[0], words=all(".course-words")[0], values=all(".course-value");
 var inputs=all("input"), now=data.start, under=image.src;
 image.style.backgroundImage="url("+under+")";
-function move(){
+@DRAWN@function move(){
 var state=0;
 inputs.forEach(function(input,i){
 var k=+input.value, text=data.values[i][k];
@@ -264,7 +305,7 @@ values[i].textContent=text;
 });
 if(state===now)return;
 now=state;
-image.src=state===data.start?under:"data:image/png;base64,"+data.patches[state];
+image.src=state===data.start?under:@STATE@;
 image.alt=words.textContent=data.texts[state];
 }
 inputs.forEach(function(input){
@@ -276,21 +317,68 @@ move();
 })();
 """
 
+# An arrow as matplotlib draws it: a shaft of width w, a head 3w wide and 5w long, all
+# smaller where the arrow is shorter than its head, and a dot where it is shorter than w.
+_PICTURE = '"data:image/png;base64,"+data.patches[state]'
+_DRAWN = """
+image.style.backgroundImage="url(data:image/png;base64,"+data.base+")";
+var vectors=new Int16Array(Uint8Array.from(atob(data.arrows.vectors),
+function(c){return c.charCodeAt(0)}).buffer);
+function drawn(state){
+var canvas=document.createElement("canvas"), pen=canvas.getContext("2d"), k=0;
+var arrows=data.arrows.fields.reduce(function(n,field){return n+field.tails.length},0);
+canvas.width=1280;
+canvas.height=800;
+pen.scale(2,2);
+data.arrows.fields.forEach(function(field){
+pen.save();
+pen.beginPath();
+pen.rect.apply(pen,field.box);
+pen.clip();
+pen.fillStyle=field.colour;
+for(var i=0;i<field.tails.length;i+=2,k+=2){
+var x=vectors[state*arrows+k], y=vectors[state*arrows+k+1], w=10*field.width;
+var long=Math.sqrt(x*x+y*y), s=Math.min(1,long/(5*w))*w;
+pen.save();
+pen.scale(.1,.1);
+pen.translate(field.tails[i],field.tails[i+1]);
+pen.beginPath();
+if(long<w)pen.arc(0,0,w/2,0,7);
+else{
+pen.rotate(Math.atan2(y,x));
+[[0,.5*s],[long-4.5*s,.5*s],[long-5*s,1.5*s],[long,0],
+[long-5*s,-1.5*s],[long-4.5*s,-.5*s],[0,-.5*s]].forEach(function(p){pen.lineTo(p[0],p[1])});
+}
+pen.fill();
+pen.restore();
+}
+pen.restore();
+});
+return canvas.toDataURL();
+}
+"""
+
 
 def _page(made: Explorer) -> str:
     """The self-contained HTML of an explorer."""
     name, start = _identity(made), made.start
-    patches = [base64.b64encode(patch).decode("ascii") for patch in made.patches]
-    first, patches[start] = patches[start], ""  # stands in the page already
-    data = {
+    first = base64.b64encode(made.picture).decode("ascii")  # not stored a second time
+    data: dict[str, object] = {
         "start": start,
         "controls": "".join(map(_row, made.controls)),
         "values": [one.texts for one in made.controls],
         "texts": made.texts,
-        "patches": patches,
     }
+    if made.arrows:
+        data["arrows"] = made.arrows.data
+        data["base"] = base64.b64encode(made.patches[1]).decode("ascii")
+        script = _SCRIPT.replace("@STATE@", "drawn(state)").replace("@DRAWN@", _DRAWN)
+    else:
+        patches = (base64.b64encode(patch).decode("ascii") for patch in made.patches)
+        data["patches"] = ["" if n == start else patch for n, patch in enumerate(patches)]
+        script = _SCRIPT.replace("@STATE@", _PICTURE).replace("@DRAWN@", "")
     style = _STYLE.replace("@ID@", name)
-    script = _SCRIPT.replace("@ID@", name).replace("@DATA@", _for_script(data))
+    script = script.replace("@ID@", name).replace("@DATA@", _for_script(data))
     note = f'<p class="course-note">{html.escape(made.note)}</p>\n' if made.note else ""
     return (
         f'<div class="course-explorer" id="{name}" role="group" '

@@ -157,7 +157,7 @@ def valley(hessian: Tensor, optimum: Sequence[float], *, ax: Axes) -> Axes:
 
 
 def validity_map(table: pd.DataFrame, chart: ValidityMap, *, ax: Axes | None = None) -> Axes:
-    """Where a claim holds: measured shares as colours, theory's boundary as a line.
+    """Where a claim holds: measured shares as colours, the predicted boundary as a line.
 
     Args:
         table: from ``validity.validity_map``.
@@ -210,7 +210,7 @@ def validity_map(table: pd.DataFrame, chart: ValidityMap, *, ax: Axes | None = N
         linewidths=2,
         linestyles="solid",  # matplotlib would dash a negative threshold
     )
-    ax.plot([], [], color="#000000", linewidth=2, label="theory's boundary")
+    ax.plot([], [], color="#000000", linewidth=2, label=f"{chart.rule}'s boundary")
     if x.logarithmic:
         ax.set_xscale("log", base=2)
         ax.set_xticks(x.values, [f"{value:g}" for value in x.values])
@@ -249,7 +249,6 @@ def mark_setting(setting: dict[str, Any], chart: ValidityMap, *, ax: Axes) -> Ax
         markeredgecolor="#ffffff" if inside else "#000000",
         label="your setting" if inside else "your setting, outside the map's assumptions",
     )
-    ax.legend(loc="upper left", frameon=True)
     return ax
 
 

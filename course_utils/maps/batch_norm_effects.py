@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_utils.activations import activation as named
 from course_utils.initialization import kaiming
-from course_utils.maps.common import Axis, ValidityMap, standard_digits
+from course_utils.maps.common import Axis, ValidityMap, standard_digits_from
 from course_utils.networks import MLP
 from course_utils.seeding import generator
 from course_utils.training import accuracy, fit
@@ -98,7 +98,7 @@ def _accuracies(first: int, batch: int, rates: tuple[float, ...], norm: str | No
     """Shape (rates, seeds)."""
     seeds, n = list(range(first, first + TOGETHER)), len(rates)
     x, y, x_test, y_test = (
-        part.repeat(n, *[1] * (part.dim() - 1)) for part in standard_digits(first, TOGETHER)
+        part.repeat(n, *[1] * (part.dim() - 1)) for part in standard_digits_from(first, TOGETHER)
     )
     net = MLP([64, 48, 48, 48, 10], "relu", seeds=seeds * n, scheme=kaiming(), normalization=norm)
     each = [rate for rate in rates for _ in seeds]
@@ -139,4 +139,5 @@ SPEED_UP = ValidityMap(
     measure=gain_in_accuracy,
     predict=position,
     choices={"norm": ("batch", "layer", "group", "rms")},
+    rule="the rule of thumb",
 )

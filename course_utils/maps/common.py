@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from course_utils.data import digits
+from course_utils.data import Split, standard_digits
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,7 @@ class ValidityMap:
         predict: ``predict(x, y)``, the quantity by theory.
         choices: further settings that a learner may change: name and allowed values,
             the first being the one that the map is drawn for.
+        rule: what the prediction is, where it is no theory.
     """
 
     claim: str
@@ -54,22 +52,15 @@ class ValidityMap:
     measure: Callable[..., float]
     predict: Callable[[float, float], float]
     choices: dict[str, tuple[Any, ...]]
+    rule: str = "theory"
 
 
 @lru_cache(maxsize=64)
-def standard_digits(first: int, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Splits of the digits for ``count`` seeds from ``first`` on, stacked.
-
-    Pixels are centred and divided by one number for each split, so that the training
-    inputs have the mean square 1.
+def standard_digits_from(first: int, count: int) -> Split:
+    """``data.standard_digits`` for ``count`` seeds from ``first`` on, kept for the next point.
 
     Example:
-        >>> inputs, labels, fresh_inputs, fresh_labels = standard_digits(0, 2)
-        >>> inputs.shape, labels.shape
-        (torch.Size([2, 1297, 64]), torch.Size([2, 1297]))
+        >>> standard_digits_from(0, 2).train_labels.shape
+        torch.Size([2, 1297])
     """
-    splits = [digits(first + more) for more in range(count)]
-    x, y, x_test, y_test = (torch.stack(part) for part in zip(*splits, strict=True))
-    mean = x.mean(dim=1, keepdim=True)
-    scale = (x - mean).std(dim=(1, 2), keepdim=True)
-    return (x - mean) / scale, y, (x_test - mean) / scale, y_test
+    return standard_digits(range(first, first + count))

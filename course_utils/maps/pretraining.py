@@ -11,7 +11,7 @@ from torch import Tensor
 
 from course_utils.activations import activation
 from course_utils.initialization import glorot, uniform_default
-from course_utils.maps.common import Axis, ValidityMap, standard_digits
+from course_utils.maps.common import Axis, ValidityMap, standard_digits_from
 from course_utils.networks import MLP
 from course_utils.pretraining import Stage, greedy, take_over
 from course_utils.training import accuracy, fit
@@ -72,7 +72,7 @@ def advantage(
 def _stages(first: int, layers: int, masked: float) -> list[Stage]:
     return greedy(
         [64] + [WIDTH] * layers,
-        standard_digits(first, TOGETHER)[0],
+        standard_digits_from(first, TOGETHER)[0],
         seeds=range(first, first + TOGETHER),
         scheme=uniform_default(),
         steps=400,
@@ -86,7 +86,7 @@ def _advantages(
     first: int, depth: int, gains: tuple[float, ...], labels: str, masked: float, layers: int
 ) -> Tensor:
     """Of each gain and each seed, (gains, seeds)."""
-    x, y, x_test, y_test = standard_digits(first, TOGETHER)
+    x, y, x_test, y_test = standard_digits_from(first, TOGETHER)
     each = LABELS[labels]
     if each is not None:
         rows = [torch.cat([(own == c).nonzero()[:each, 0] for c in range(10)]) for own in y]
@@ -136,4 +136,5 @@ RESCUE = ValidityMap(
     measure=advantage,
     predict=position,
     choices={"labels": tuple(LABELS), "masked": (0.25, 0.0)},
+    rule="the share",
 )

@@ -12,6 +12,7 @@ from torch.nn import functional
 import course_utils as cu
 from course_utils import initialization
 from course_utils.activations import ACTIVATIONS
+from course_utils.data import standard_digits
 from course_utils.networks import NORMALIZATIONS
 from course_utils.normalization import BatchNorm, LayerNorm
 
@@ -398,3 +399,15 @@ def test_a_scheme_draws_each_copy_alone():
     assert float(many.weights[0].detach().abs().max()) <= 0.5  # 1/√n_in
     assert float(many.biases[0].detach().abs().max()) > 0
     assert [tuple(weight.shape) for weight in many.weights] == [(2, 4, 6), (2, 6, 3)]
+
+
+def test_standard_digits_are_centred_and_of_mean_square_one_in_each_split():
+    x, y, x_test, y_test = standard_digits([0, 5])
+    assert float(x.mean(dim=1).abs().max()) < 1e-5
+    assert (x**2).mean(dim=(1, 2)).tolist() == pytest.approx([1, 1], rel=1e-4)
+    assert (x_test**2).mean(dim=(1, 2)).tolist() == pytest.approx([1, 1], rel=0.05)
+    alone = standard_digits([5])
+    for together, own in zip((x, y, x_test, y_test), alone, strict=True):
+        assert torch.equal(together[1], own[0])
+    with pytest.raises(ValueError, match="at least one seed"):
+        standard_digits([])
