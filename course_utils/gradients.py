@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -221,12 +221,8 @@ def per_example(
                 [-2.]])
     """
     _check_examples(model, inputs, targets)
-    return torch.cat(
-        [
-            torch.cat([part.flatten(1) for part in found.values()], dim=1)
-            for found in _chunks(model, loss, inputs[:, None], targets[:, None], memory, generator)
-        ]
-    )
+    x, t = inputs[:, None], targets[:, None]
+    return _flat(model, len(x), _chunks(model, loss, x, t, memory, generator))
 
 
 def per_minibatch(
@@ -266,12 +262,21 @@ def per_minibatch(
             "needs inputs of shape (M, B, n_in) and targets of shape (M, B, n_out) or (M, B), "
             f"got {tuple(inputs.shape)} and {tuple(targets.shape)}"
         )
-    return torch.cat(
-        [
-            torch.cat([part.flatten(1) for part in found.values()], dim=1)
-            for found in _chunks(model, loss, inputs, targets, memory, generator)
-        ]
-    )
+    chunks = _chunks(model, loss, inputs, targets, memory, generator)
+    return _flat(model, len(inputs), chunks)
+
+
+def _flat(model: nn.Module, rows: int, chunks: Iterable[dict[str, Tensor]]) -> Tensor:
+    """Gradients by parameter, written side by side into one matrix."""
+    parameters = dict(model.named_parameters())
+    sizes = [one.numel() for one in parameters.values()]
+    flat = next(iter(parameters.values())).new_empty(rows, sum(sizes))
+    places, done = flat.split(sizes, dim=1), 0
+    for found in chunks:
+        for name, place in zip(parameters, places, strict=True):
+            place[done : done + len(found[name])] = found[name].flatten(1)
+        done += len(found[name])
+    return flat
 
 
 def columns(model: nn.Module, names: str | Sequence[Name]) -> Tensor:
