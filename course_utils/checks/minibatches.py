@@ -30,8 +30,7 @@ def expected_square(answer: Callable[..., Any]) -> str | None:
             "That is right for draws with replacement. These are different examples: for B = N "
             "there is only one minibatch.": mean + trace / size,
             "You divide the spread by one less than N, and then need another last factor. "
-            "Which one is 0 at B = N and 1 at B = 1?": mean
-            + trace * 7 / 6 / size * (7 - size) / 6,
+            "Which one is 0 at B = N and 1 at B = 1?": mean + trace * 7 / 6 / size * (7 - size) / 6,
         }
         for hint, value in known.items():
             if abs(float(said) / float(value) - 1) < 1e-9:
@@ -57,7 +56,7 @@ def field_of(answer: Callable[..., Any]) -> str | None:
         return "afterwards b must be what it was before."
     if said.shape != (4, 4, 2):
         return f"for 4 offsets the result has the shape (4, 4, 2), yours {tuple(said.shape)}."
-    first, second = (part + b[k] for k, part in enumerate(torch.meshgrid(offsets, offsets, indexing="ij")))  # fmt: skip
+    first, second = torch.meshgrid(b[0] + offsets, b[1] + offsets, indexing="ij")
     truth = torch.stack([2 * first * second + torch.cos(first), first**2 + 2], dim=-1)
     if torch.allclose(said, truth, atol=1e-4):
         return None
@@ -121,7 +120,9 @@ def one_mask(answer: Callable[..., Any]) -> str | None:
         kept = said != 0
         share = float(kept.double().mean())
         if abs(share - (1 - p)) > 0.02:
-            return f"with p = {p:g} a share {share:.2f} of the units is left. What is p the share of?"
+            return (
+                f"with p = {p:g} a share {share:.2f} of the units is left. What is p the share of?"
+            )
         if not bool((kept == kept[0]).all()):
             return "the masks differ between the points of the grid."
         if bool((kept[0] == kept[0, 0]).all()):

@@ -41,7 +41,7 @@ def reader(seed: int, inputs: int) -> nn.Sequential:
         >>> sum(p.numel() for p in reader(0, 525).parameters())
         315141
     """
-    sizes, parts = (inputs, 500, 100, 20), []
+    sizes, parts = (inputs, 500, 100, 20), list[nn.Module]()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for n_in, n_out in pairwise(sizes):
@@ -75,7 +75,8 @@ def trained(seed: int, updates: int, targets: str) -> nn.Sequential:
     x, y, used = rows_of(seed, targets)
     if updates == 0:
         model = reader(seed, len(used))
-        model[0].weight = nn.Parameter(model[0].weight.detach()[:, used])
+        first: nn.Linear = model[0]  # type: ignore[assignment]
+        first.weight = nn.Parameter(first.weight.detach()[:, used])
         return model
     before = max(time for time in TIMES if time < updates)
     model = copy.deepcopy(trained(seed, before, targets))
