@@ -75,38 +75,41 @@ def field_of(answer: Callable[..., Any]) -> str | None:
 
 
 def two_minibatches(answer: Callable[..., Any]) -> str | None:
-    """Exercise 3: two minibatches that oppose each other, tried on a network."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(103)
-        model = nn.Sequential(nn.Linear(6, 30), nn.ReLU(), nn.Linear(30, 1)).double()
-        x = torch.rand(400, 6, dtype=torch.float64)
-        y = 3 * torch.randn(400, 1, dtype=torch.float64)
-    outputs = model(x)
-    result = attempted(answer(outputs.detach().clone(), y.clone(), 32))
-    if len(result) != 2:
-        return f"two lists of rows are asked for, not {len(result)}."
-    if any(rows is None or rows is ... for rows in result):
-        raise NotAttempted
-    lists = [[int(row) for row in rows] for rows in result]
-    if any(len(rows) != 32 for rows in lists):
-        return f"each list has B = 32 rows, yours {[len(rows) for rows in lists]}."
-    if any(not 0 <= row < 400 for rows in lists for row in rows):
-        return "there are rows that do not exist."
-    if any(len(set(rows)) != 32 for rows in lists):
-        return "a row stands twice in one minibatch."
-    gradients = []
-    for rows in lists:
-        loss = (outputs[rows] - y[rows]).abs().mean()
-        found = torch.autograd.grad(loss, list(model.parameters()), retain_graph=True)
-        gradients.append(torch.cat([part.flatten() for part in found]))
-    cosine = float(torch.cosine_similarity(gradients[0], gradients[1], dim=0))
-    if cosine < -0.9:
-        return None
-    signs = [float((outputs[rows] - y[rows]).sign().mean()) for rows in lists]
-    return (
-        f"the cosine of your two gradients is {cosine:.2f}. The mean signs of the errors in "
-        f"your two minibatches are {signs[0]:.2f} and {signs[1]:.2f}: what does (10.3) ask of them?"
-    )
+    """Exercise 3: two minibatches that oppose each other, tried on six small networks."""
+    for seed in range(6):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = nn.Sequential(nn.Linear(6, 30), nn.ReLU(), nn.Linear(30, 1)).double()
+            x = torch.rand(400, 6, dtype=torch.float64)
+            y = 3 * torch.randn(400, 1, dtype=torch.float64)
+        outputs = model(x)
+        result = attempted(answer(outputs.detach().clone(), y.clone(), 32))
+        if len(result) != 2:
+            return f"two lists of rows are asked for, not {len(result)}."
+        if any(rows is None or rows is ... for rows in result):
+            raise NotAttempted
+        lists = [[int(row) for row in rows] for rows in result]
+        if any(len(rows) != 32 for rows in lists):
+            return f"each list has B = 32 rows, yours {[len(rows) for rows in lists]}."
+        if any(not 0 <= row < 400 for rows in lists for row in rows):
+            return "there are rows that do not exist."
+        if any(len(set(rows)) != 32 for rows in lists):
+            return "a row stands twice in one minibatch."
+        gradients = []
+        for rows in lists:
+            loss = (outputs[rows] - y[rows]).abs().mean()
+            found = torch.autograd.grad(loss, list(model.parameters()), retain_graph=True)
+            gradients.append(torch.cat([part.flatten() for part in found]))
+        cosine = float(torch.cosine_similarity(gradients[0], gradients[1], dim=0))
+        if cosine >= -0.9:
+            errors = (outputs - y).detach()
+            signs = [float(errors[rows].sign().mean()) for rows in lists]
+            return (
+                f"on network {seed + 1} of six the cosine of your two gradients is {cosine:.2f}. "
+                f"The mean signs of the errors in your two minibatches are {signs[0]:.2f} and "
+                f"{signs[1]:.2f}: what does (10.3) ask of them?"
+            )
+    return None
 
 
 def one_mask(answer: Callable[..., Any]) -> str | None:
@@ -119,14 +122,12 @@ def one_mask(answer: Callable[..., Any]) -> str | None:
             return f"the shape is that of h, {tuple(h.shape)}, yours has {tuple(said.shape)}."
         kept = said != 0
         share = float(kept.double().mean())
-        if abs(share - (1 - p)) > 0.02:
-            return (
-                f"with p = {p:g} a share {share:.2f} of the units is left. What is p the share of?"
-            )
         if not bool((kept == kept[0]).all()):
             return "the masks differ between the points of the grid."
         if bool((kept[0] == kept[0, 0]).all()):
             return "all examples have the same mask: the same units are off in all of them."
+        if abs(share - (1 - p)) > 0.02:
+            return f"p = {p:g}, and a share {share:.2f} of the units is left. What is p a share of?"
         factor = (said / h)[kept]
         if float((factor - 1 / (1 - p)).abs().max()) > 1e-6:
             return (
