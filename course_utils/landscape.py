@@ -27,8 +27,8 @@ from course_utils.gradients import (
 from course_utils.normalization import BatchNorm1d
 
 DROPOUTS = ("minibatch", "point")
-NUMBERS = 2**23  # of one chunk, in all layers that change with the point
-MEMORY = 2**28  # bytes of one chunk on the general route
+NUMBERS = 2**23  # in all layers that change with the point: minibatches that go together
+MEMORY = 2**28  # bytes: points that go together
 BATCH_NORMS = (nn.BatchNorm1d, BatchNorm1d)
 ELEMENTWISE = (
     *(nn.Identity, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU),
@@ -96,9 +96,12 @@ def gradient_field(
     below, and in a layer all units but the one or two that the parameters act on. Batch
     norm and activations act on each unit by itself, so that the next linear layer adds to
     its pre-activation a matrix of rank two. For other modules: ``torch.func.vmap`` over the
-    points; where even that fails, ``loop_field``. Exact but for rounding, relative to the
-    largest gradient among the same layer's parameters (where all contributions cancel, as
-    for a bias in front of batch norm, what is left is rounding).
+    points; where even that fails, ``loop_field``.
+
+    Exact but for rounding, of the field's largest entry: an entry is a sum over examples,
+    and where its terms cancel (all of them, for a bias in front of batch norm in training
+    mode) what is left is the rounding of the terms. Where the input of a ReLU is 0 but for
+    rounding, two ways to compute it may take different sides of the kink.
 
     Args:
         model: any module, in the modes it is in; left as it is, as is torch's random state.
@@ -246,9 +249,11 @@ def _by_layers(
 ) -> Tensor:
     """All points of a chunk of minibatches at once, and no more than changes with the point."""
     lowest = min(scalar.layer for scalar in chosen)
+    if grid.seeds is not None and grid.seeds.shape[1] > 1:
+        lowest = 0  # a new mask at every point changes all layers
     widths = [layer.out_features for layer in layers[lowest:] if isinstance(layer, nn.Linear)]
     at_a_point = inputs.shape[1] * max(1, sum(widths))
-    points = max(1, NUMBERS // at_a_point)
+    points = max(1, MEMORY // (at_a_point * inputs.element_size()))
     minibatches = max(1, NUMBERS // (at_a_point * len(grid.points)))
     field = inputs.new_empty(len(inputs), len(grid.points), 2)
     for m, p in product(range(0, len(inputs), minibatches), range(0, len(grid.points), points)):
