@@ -99,11 +99,14 @@ def deliveries(
     if layout == "wide":
         lengths, symbols = [WIDE] * len(FIELDS), ASCII
     text = [_line(row, lengths, justify) for row in fields.itertuples(index=False)]
-    places = torch.tensor([[symbols.index(symbol) for symbol in line] for line in text])
-    inputs = torch.nn.functional.one_hot(places, len(symbols)).flatten(1).float()
+    places = np.frombuffer("".join(text).encode("ascii"), dtype=np.uint8)
+    known = np.zeros(128, dtype=np.int64)
+    known[[ord(symbol) for symbol in symbols]] = range(len(symbols))
+    inputs = torch.zeros(rows, sum(lengths), len(symbols))
+    inputs.scatter_(2, torch.from_numpy(known[places]).view(rows, -1, 1), 1.0)
     numbers = torch.tensor(fields[["deliverers", "cost", "busy"]].to_numpy(dtype=np.float32))
     return Deliveries(
-        fields, text, inputs, 10 * numbers[:, :1], numbers[:, 1:2] / 100 * numbers[:, 2:]
+        fields, text, inputs.flatten(1), 10 * numbers[:, :1], numbers[:, 1:2] / 100 * numbers[:, 2:]
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.deliveries import deliveries
-from course_utils.gradients import mean_cosine, per_minibatch
+from course_utils.gradients import mean_cosine
 from course_utils.maps.common import Axis, ValidityMap
 from course_utils.seeding import generator
 
@@ -95,11 +95,14 @@ def agreement(seed: int, batch: float, updates: float, targets: str = "raw") -> 
     """Mean cosine between the gradients of disjoint minibatches of ``batch`` rows."""
     size = int(batch)
     x, y, _ = rows_of(seed, targets)
-    count = min(COMPARED, ROWS // size)
-    pieces = [part[: count * size].unflatten(0, (count, size)) for part in (x, y)]
-    return mean_cosine(
-        per_minibatch(trained(seed, int(updates), targets), absolute, pieces[0], pieces[1])
-    )
+    model = trained(seed, int(updates), targets)
+    found = []
+    for first in range(0, min(COMPARED * size, ROWS - size + 1), size):
+        rows = slice(first, first + size)
+        loss = absolute(model(x[rows]), y[rows])
+        parts = torch.autograd.grad(loss, list(model.parameters()))
+        found.append(torch.cat([part.flatten() for part in parts]))
+    return mean_cosine(torch.stack(found))
 
 
 def predicted(batch: float, updates: float) -> float:
