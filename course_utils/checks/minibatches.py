@@ -29,8 +29,8 @@ def expected_square(answer: Callable[..., Any]) -> str | None:
             "That is the square of the mean gradient. What does scatter add to it?": mean,
             "That is right for draws with replacement. These are different examples: for B = N "
             "there is only one minibatch.": mean + trace / size,
-            "You divide the spread by one less than N, and then need another last factor. "
-            "Which one is 0 at B = N and 1 at B = 1?": mean + trace * 7 / 6 / size * (7 - size) / 6,
+            "You divide the spread by one less than N. Then B = 1 does not give the mean of ‖g‖². "
+            "What must change?": mean + trace * 7 / 6 / size * (7 - size) / 6,
         }
         for hint, value in known.items():
             if abs(float(said) / float(value) - 1) < 1e-9:
@@ -81,8 +81,10 @@ def two_minibatches(answer: Callable[..., Any]) -> str | None:
             torch.manual_seed(seed)
             model = nn.Sequential(nn.Linear(6, 30), nn.ReLU(), nn.Linear(30, 1)).double()
             x = torch.rand(400, 6, dtype=torch.float64)
-            y = 3 * torch.randn(400, 1, dtype=torch.float64)
+            y = torch.randn(400, 1, dtype=torch.float64)
         outputs = model(x)
+        near = outputs.detach()  # the network has learned some: targets follow outputs
+        y = near + 0.5 * near.std() * y
         result = attempted(answer(outputs.detach().clone(), y.clone(), 32))
         if len(result) != 2:
             return f"two lists of rows are asked for, not {len(result)}."

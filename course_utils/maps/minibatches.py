@@ -127,4 +127,5 @@ AGREEMENT = ValidityMap(
     measure=agreement,
     predict=predicted,
     choices={"targets": ("raw", "standardised")},
+    rule="the noise scale",
 )

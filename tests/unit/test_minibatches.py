@@ -261,6 +261,8 @@ WRONG_ANSWERS = {
     "ch10-ex3": [
         (lambda o, t, B: (range(B), range(B, 2 * B)), "mean signs"),
         (by_target, "mean signs"),
+        (lambda o, t, B: extremes(0 * o, t, B), "mean signs"),
+        (lambda o, t, B: extremes(o, 0 * t, B), "mean signs"),
         (lambda o, t, B: (extremes(o, t, B)[0],) * 2, "mean signs"),
         (lambda o, t, B: extremes(o, t, B // 2), "each list has"),
         (lambda o, t, B: ([0] * B, range(B)), "twice"),
