@@ -395,9 +395,7 @@ def _product_form(
     once = [
         name
         for name, found in calls.items()
-        if len(found) == 1
-        and found[0][1].dim() == 2
-        and all(uses[one] <= 1 for one in linear[name].parameters())
+        if found[0][1].dim() == 2 and all(uses[one] <= 1 for one in linear[name].parameters())
     ]
     zeros = [calls[name][0][1] for name in once]
     errors = torch.autograd.grad(losses.sum(), zeros, materialize_grads=True) if once else ()
@@ -612,8 +610,11 @@ def _chunks(
         name: one.detach() for name, one in model.named_parameters() if only is None or name in only
     }
 
+    buffers = {name: one.clone() for name, one in model.named_buffers()}
+
     def value(parameters: dict[str, Tensor], x: Tensor, t: Tensor) -> Tensor:
-        return checked(loss(functional_call(model, parameters, (x.clone(),)), t), ())
+        used = {**parameters, **{name: one.clone() for name, one in buffers.items()}}
+        return checked(loss(functional_call(model, used, (x.clone(),)), t), ())
 
     own = sum(one.numel() * one.element_size() for one in state.values())
     kept = rehearse(model, loss, inputs[0], targets[0], generator)
