@@ -109,7 +109,7 @@ def predicted(batch: float, updates: float) -> float:
     """|G|²/(|G|² + tr Σ/B) from noise scales measured elsewhere, between them by powers.
 
     Example:
-        >>> predicted(160, 100)
+        >>> round(predicted(160, 100), 3)
         0.5
     """
     scale = np.exp(np.interp(updates, TIMES, np.log(NOISE_SCALE)))
