@@ -395,9 +395,7 @@ def _product_form(
     once = [
         name
         for name, found in calls.items()
-        if len(found) == 1
-        and found[0][1].dim() == 2
-        and all(uses[one] <= 1 for one in linear[name].parameters())
+        if found[0][1].dim() == 2 and all(uses[one] <= 1 for one in linear[name].parameters())
     ]
     zeros = [calls[name][0][1] for name in once]
     errors = torch.autograd.grad(losses.sum(), zeros, materialize_grads=True) if once else ()
@@ -564,21 +562,27 @@ def _cosines(gradients: Tensor) -> Tensor:
     """Cosines of all pairs of rows that are not 0."""
     if gradients.dim() != 2:
         raise ValueError(f"gradients must have shape (M, P), got {tuple(gradients.shape)}")
+    products = gradients @ gradients.T
+    squares = products.diagonal()
+    if len(squares) < 2 or not ((squares > 1e-18) & (squares < 1e18)).all():
+        products = _products_of_directions(gradients)
+    length = products.diagonal().sqrt()
+    first, second = torch.triu_indices(len(products), len(products), 1)
+    return (products / length / length[:, None])[first, second]
+
+
+def _products_of_directions(gradients: Tensor) -> Tensor:
+    """Inner products of the rows that are not 0, each scaled so that no square underflows."""
     size = torch.linalg.vector_norm(gradients, ord=math.inf, dim=1)
     if not size.isfinite().all():
         raise ValueError("gradients must be finite, got NaN or infinity")
-    moving, size = gradients[size > 0], size[size > 0]
+    moving = gradients[size > 0] / size[size > 0, None]
     if len(moving) < 2:
         raise ValueError(
             f"a cosine needs two gradients with a direction: of {len(gradients)} rows "
             f"{len(moving)} are not exactly 0"
         )
-    if size.min() < 1e-9 or size.max() > 1e9:  # so that no square underflows
-        moving = moving / size[:, None]
-    products = moving @ moving.T
-    length = products.diagonal().sqrt()
-    first, second = torch.triu_indices(len(moving), len(moving), 1)
-    return (products / length / length[:, None])[first, second]
+    return moving @ moving.T
 
 
 def _check_examples(model: nn.Module, inputs: Tensor, targets: Tensor) -> None:
@@ -612,8 +616,11 @@ def _chunks(
         name: one.detach() for name, one in model.named_parameters() if only is None or name in only
     }
 
+    buffers = {name: one.clone() for name, one in model.named_buffers()}
+
     def value(parameters: dict[str, Tensor], x: Tensor, t: Tensor) -> Tensor:
-        return checked(loss(functional_call(model, parameters, (x.clone(),)), t), ())
+        used = {**parameters, **{name: one.clone() for name, one in buffers.items()}}
+        return checked(loss(functional_call(model, used, (x.clone(),)), t), ())
 
     own = sum(one.numel() * one.element_size() for one in state.values())
     kept = rehearse(model, loss, inputs[0], targets[0], generator)

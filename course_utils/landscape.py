@@ -210,12 +210,13 @@ def _by_vmap(
     """All points of a minibatch at once, for any module that torch.func takes."""
     model = without_running_statistics(model)
     state = {name: one.detach() for name, one in model.named_parameters()}
+    buffers = {name: one.clone() for name, one in model.named_buffers()}
     places = [
         torch.tensor(i, device=inputs.device).view(-1, 1).unbind() for _, i in grid.parameters
     ]
 
     def value(move: Tensor, x: Tensor, t: Tensor) -> Tensor:
-        moved = dict(state)
+        moved = {**state, **{name: one.clone() for name, one in buffers.items()}}
         for k, (name, _) in enumerate(grid.parameters):
             moved[name] = moved[name].index_put(places[k], move[k : k + 1], accumulate=True)
         return checked(loss(functional_call(model, moved, (x.clone(),)), t), ())

@@ -315,6 +315,8 @@ def test_columns_find_layers_tensors_and_numbers():
     ]:
         assert torch.equal(flat[columns(model, [name])], wanted.detach().flatten())
     assert torch.equal(flat[columns(model, "0")], flat[:25])
+    near = nn.ModuleDict({"out": nn.Linear(1, 1), "outer": nn.Linear(1, 2)})
+    assert columns(near, "out").tolist() == [0, 1]
     two = columns(model, ["3.bias", ("0.weight", (0, 0))])
     assert two.tolist() == [*range(len(flat) - 3, len(flat)), 0]
     for bad, message in [
