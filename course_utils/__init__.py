@@ -2,7 +2,8 @@
 
 Modules are floors, and a module imports only what stands before it here.
 
-Ground: ``seeding``, ``quadrature``, ``data``, ``activations``, ``theory``, ``signals``.
+Ground: ``seeding``, ``quadrature``, ``data``, ``deliveries``, ``activations``, ``theory``,
+``signals``.
 Middle: ``initialization``, ``normalization``, ``networks``, ``training``,
 ``pretraining``, ``descent``, ``gradients``, ``landscape``, ``maps``, ``validity``.
 Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_arrows``,
@@ -33,6 +34,7 @@ from course_utils.activations import (
 from course_utils.bets import break_it, brier_score, load_bets
 from course_utils.claims import claim
 from course_utils.data import digits, inputs_with_mean, standard_digits
+from course_utils.deliveries import deliveries
 from course_utils.descent import (
     eigenvalues,
     gradient_descent,
@@ -71,6 +73,7 @@ __all__ = [
     "control",
     "counterexamples",
     "cross_entropy",
+    "deliveries",
     "digits",
     "eigenvalues",
     "explore",

@@ -16,6 +16,7 @@ from course_utils.checks import (
     batch_norm_effects,
     check_yourself,
     glorot_and_kaiming,
+    minibatches,
     pretraining,
     variance_growth,
     zero_centring,
@@ -35,6 +36,7 @@ CHECKS: dict[str, Check] = {
     **batch_norm.CHECKS,
     **batch_norm_effects.CHECKS,
     **averaging.CHECKS,
+    **minibatches.CHECKS,
 }
 # The exercises whose answer is a function.
 FUNCTIONS = {
@@ -48,6 +50,7 @@ FUNCTIONS = {
     *batch_norm.FUNCTIONS,
     *batch_norm_effects.FUNCTIONS,
     *averaging.FUNCTIONS,
+    *minibatches.FUNCTIONS,
 }
 
 

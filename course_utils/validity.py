@@ -25,6 +25,7 @@ from course_utils.maps import (
     batch_norm,
     batch_norm_effects,
     glorot_and_kaiming,
+    minibatches,
     pretraining,
     variance_growth,
     zero_centring,
@@ -47,6 +48,7 @@ MAPS = {
         batch_norm_effects.EXPLOSION,
         batch_norm_effects.SPEED_UP,
         averaging.HALF_GAIN,
+        minibatches.AGREEMENT,
     )
 }
 
