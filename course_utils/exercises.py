@@ -17,6 +17,7 @@ from course_utils.checks import (
     check_yourself,
     glorot_and_kaiming,
     pretraining,
+    regularisation,
     variance_growth,
     zero_centring,
 )
@@ -35,6 +36,7 @@ CHECKS: dict[str, Check] = {
     **batch_norm.CHECKS,
     **batch_norm_effects.CHECKS,
     **averaging.CHECKS,
+    **regularisation.CHECKS,
 }
 # The exercises whose answer is a function.
 FUNCTIONS = {
@@ -48,6 +50,7 @@ FUNCTIONS = {
     *batch_norm.FUNCTIONS,
     *batch_norm_effects.FUNCTIONS,
     *averaging.FUNCTIONS,
+    *regularisation.FUNCTIONS,
 }
 
 

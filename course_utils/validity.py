@@ -26,6 +26,7 @@ from course_utils.maps import (
     batch_norm_effects,
     glorot_and_kaiming,
     pretraining,
+    regularisation,
     variance_growth,
     zero_centring,
 )
@@ -47,6 +48,7 @@ MAPS = {
         batch_norm_effects.EXPLOSION,
         batch_norm_effects.SPEED_UP,
         averaging.HALF_GAIN,
+        regularisation.DECAY_HELPS,
     )
 }
 
