@@ -53,7 +53,7 @@ DECAY_HELPS = ValidityMap(
     claim="ch12-decay-helps-map",
     statement="weight decay of this strength lowers the error on new data",
     assumes="a linear unit trained to the end, ten independent normal inputs of one variance",
-    quantity="excess error without decay, over that with it",
+    quantity="error without decay, over that with it",
     threshold=1.0,
     x=Axis(
         "decay", "strength of decay λ", (0.03, 0.06, 0.12, 0.25, 0.5, 1, 2, 4), logarithmic=True
@@ -66,6 +66,6 @@ DECAY_HELPS = ValidityMap(
     ),
     measure=gain_by_decay,
     predict=predicted,
-    rule="λ(r − 1) ≤ 2",
+    rule="equation (12.9)",
     choices={"inputs": ("normal", "uniform", "exponential"), "spread": (1, 10, 100)},
 )
