@@ -32,8 +32,13 @@ def inverted_dropout(answer: Callable[..., Any]) -> str | None:
             said = as_tensor(answer(h.clone(), kept.clone(), drop))
             if said.shape != h.shape:
                 return f"h has the shape {tuple(h.shape)}, what you return {tuple(said.shape)}."
+            if not torch.isfinite(said).all():
+                return "not all of it is finite. `kept` may be False for all units. Then?"
             if said[~kept].any():
-                return "a unit that is dropped passes on 0. Yours passes on something else."
+                return (
+                    "a unit that is dropped passes on 0. Yours passes on something else. "
+                    "Which units are dropped is for `kept` to say; nothing is drawn here."
+                )
             mean += chance * said
         if torch.allclose(mean, h):
             continue
@@ -112,60 +117,83 @@ def proximal_step(answer: Callable[..., Any]) -> str | None:
     return None
 
 
-def strength_of_decay(answer: Callable[..., Any]) -> str | None:
-    """Exercise 4: the strength with the lowest expected error, held against a search."""
+def strengths_of_decay(answer: Callable[..., Any]) -> str | None:
+    """Exercise 4: each weight's strength with the lowest expected error, held against a search."""
     strengths = torch.logspace(-4, 3, 70_001, dtype=torch.float64)[:, None]
-    for w, noise, count in (([1.0, -2.0], 4.0, 10), ([0.3, 0.1, 0.5, -0.2], 1.0, 50)):
+    for w, noise, count in (([1.0, -2.0], 9.0, 10), ([0.3, 0.1, 0.5, -0.2], 1.0, 50)):
         best = torch.tensor(w, dtype=torch.float64)
-        error = (strengths * best) ** 2 + noise / count
-        truth = float(strengths[(error / (1 + strengths) ** 2).sum(dim=1).argmin()])
-        said = float(as_tensor(answer(best.clone(), noise, count)))
+        error = ((strengths * best) ** 2 + noise / count) / (1 + strengths) ** 2
+        truth = strengths[error.argmin(dim=0), 0]
+        said = as_tensor(answer(best.clone(), noise, count))
+        if said.shape != best.shape:
+            told = f"one strength for each of the {len(w)} weights is asked for, "
+            return told + f"yours has the shape {tuple(said.shape)}."
         ratio = said / truth
-        if abs(ratio - 1) < 2e-3:
+        if _all_near(ratio, 1.0):
             continue
-        told = f"w* = {w}, σ² = {noise:g}, N = {count}: a search finds {truth:.3g}, "
-        told += f"and you {said:.3g}. "
-        if abs(ratio / count - 1) < 2e-3:
+        listed = ", ".join(f"{value:.3g}" for value in truth.tolist())
+        yours = ", ".join(f"{value:.3g}" for value in said.tolist())
+        told = f"w* = {w}, σ² = {noise:g}, N = {count}: a search finds {listed}, and you {yours}. "
+        if _all_near(ratio, float(count)):
             return told + "Should more data not change it?"
-        if abs(ratio * len(w) - 1) < 2e-3:
-            return told + "‖w*‖² is of all weights together. And of one, on the average?"
-        if abs(ratio * truth**2 - 1) < 2e-3:
+        if _all_near(ratio, float(len(w))):
+            return told + "How much of the noise is in one weight? And in all of them?"
+        if _all_near(ratio, noise**-0.5):
+            return told + "Is `noise` the variance or the standard deviation?"
+        if _all_near(ratio / best.abs(), 1.0) or _all_near(ratio / best, 1.0):
+            return told + "Is it a weight's size that noise of variance σ²/N is held against?"
+        if _all_near(said * truth, 1.0):
             return told + "Upside down?"
-        return told + "Which a = 1/(1 + λ) is best, for weights of the mean square of these?"
+        if _all_near(said / said[0], 1.0):
+            return (
+                told + "That is the same for all. Does the excess not fall apart, weight by weight?"
+            )
+        return told + "What does one weight add to the excess (12.2), as a function of its λ?"
     return None
+
+
+def _all_near(values: Tensor, number: float) -> bool:
+    return bool(torch.isfinite(values).all()) and bool(((values / number - 1).abs() < 2e-3).all())
 
 
 def rates_without_decay(answer: Callable[..., Any]) -> str | None:
     """Exercise 5: the same directions without decay, held against two runs."""
     matrix = torch.diag(torch.tensor([1.0, 2.0, 5.0], dtype=torch.float64))
 
-    def directions(rates: Tensor, decay: float, fixed: float) -> Tensor:
+    def directions(rates: Tensor, shrinks: list[float]) -> Tensor:
         w, path = torch.tensor([1.0, 1.0, 1.5], dtype=torch.float64), []
-        for rate in rates:
+        for rate, shrink in zip(rates, shrinks, strict=True):
             u = w / w.norm()
             gradient = (matrix @ u - u * (u @ matrix @ u)) / w.norm()
-            w = (1 - fixed * decay) * w - rate * gradient
+            w = (1 - shrink) * w - rate * gradient
             path.append(w / w.norm())
         return torch.stack(path)
 
-    for rate, decay, steps in ((0.1, 0.5, 4), (0.2, 0.3, 6)):
-        truth = directions(torch.full((steps,), rate), decay, rate)
-        said = as_tensor(answer(rate, decay, steps))
+    for rate, decay, steps, stop in ((0.1, 0.5, 6, 3), (0.2, 0.3, 7, 2), (0.1, 0.4, 4, 4)):
+        shrinks = [rate * decay if t < stop else 0.0 for t in range(steps)]
+        truth = directions(torch.full((steps,), rate), shrinks)
+        said = as_tensor(answer(rate, decay, steps, stop))
         if said.shape != (steps,):
             return f"{steps} rates are asked for, one a step; yours: {tuple(said.shape)}."
         if not torch.isfinite(said).all() or not (said > 0).all():
             return "a rate must be a finite number above 0."
-        if torch.allclose(directions(said, 0.0, rate), truth, atol=1e-6):
+        path = directions(said, [0.0] * steps)
+        if torch.allclose(path, truth, atol=1e-6):
             continue
-        told = f"η = {rate}, λ = {decay}: "
-        if bool((said.diff() <= 0).all()):
+        told, c = f"η = {rate}, λ = {decay}, stop = {stop}: ", 1 - rate * decay
+        if torch.allclose(path[:stop], truth[:stop], atol=1e-6):
+            told += f"right as long as there is decay; from step {stop} on the directions part. "
+            if torch.allclose(said[stop:], torch.full_like(said[stop:], rate), rtol=1e-5):
+                return told + "Does v, the weights of your run, then have the length of w?"
+            return told + "How long is v then, against w? Does that still change?"
+        if bool((said[:stop].diff() <= 0).all()):
             return told + "decay makes weights shorter. Are the rates then to rise or to fall?"
         if abs(float(said[0]) / rate - 1) < 1e-5:
             return told + (
                 "the directions part at the first step. With decay the gradient is added to "
                 "which weights, those before the shrinking or those after it?"
             )
-        if abs(float(said[1] / said[0]) * (1 - rate * decay) - 1) < 1e-5:
+        if abs(float(said[1] / said[0]) * c - 1) < 1e-5:
             return told + "of the length's factor you have the first power. What is η/‖w‖²?"
         return told + "the directions part. Put w_t = cᵗ v_t, with c = 1 − ηλ. Which v_t follows?"
     return None
@@ -175,7 +203,7 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
     "ch12-ex1": inverted_dropout,
     "ch12-ex2": loss_over_masks,
     "ch12-ex3": proximal_step,
-    "ch12-ex4": strength_of_decay,
+    "ch12-ex4": strengths_of_decay,
     "ch12-ex5": rates_without_decay,
 }
 FUNCTIONS = CHECKS.keys()

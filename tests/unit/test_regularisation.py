@@ -23,19 +23,20 @@ def proximal(u, l1, l2):
     return u.sign() * (u.abs() - l1).clamp(min=0) / (1 + l2)
 
 
-def strength(w, noise, count):
-    return noise * len(w) / (count * (w**2).sum())
+def strengths(w, noise, count):
+    return noise / (count * w**2)
 
 
-def rates(rate, decay, steps, power=lambda t: -2 * t - 1):
-    return [rate * (1 - rate * decay) ** power(t) for t in range(steps)]
+def rates(rate, decay, steps, stop, power=lambda t: -2 * t - 1, after=lambda stop: -2 * stop):
+    c = 1 - rate * decay
+    return [rate * c ** (power(t) if t < stop else after(stop)) for t in range(steps)]
 
 
 RIGHT_ANSWERS = {
     "ch12-ex1": dropout,
     "ch12-ex2": over_masks,
     "ch12-ex3": proximal,
-    "ch12-ex4": strength,
+    "ch12-ex4": strengths,
     "ch12-ex5": rates,
 }
 WRONG_ANSWERS = {
@@ -45,6 +46,8 @@ WRONG_ANSWERS = {
         (lambda h, kept, p: h * kept * (1 - p), "smaller still"),
         (lambda h, kept, p: h * kept * 3, "It should be 1"),
         (lambda h, kept, p: h, "Yours passes on something else"),
+        (lambda h, kept, p: torch.nn.functional.dropout(h, p), "nothing is drawn here"),
+        (lambda h, kept, p: h * kept / kept.double().mean(), "False for all units"),
         (lambda h, kept, p: h[0], "the shape"),
     ],
     "ch12-ex2": [
@@ -77,19 +80,30 @@ WRONG_ANSWERS = {
         (lambda u, l1, l2: u[:2], "the shape"),
     ],
     "ch12-ex4": [
-        (lambda w, noise, count: noise * len(w) / (w**2).sum(), "more data"),
-        (lambda w, noise, count: noise / (count * (w**2).sum()), "of one, on the average"),
-        (lambda w, noise, count: 1 / strength(w, noise, count), "Upside down"),
-        (lambda w, noise, count: 0.1, "Which a"),
+        (lambda w, noise, count: noise / w**2, "more data"),
+        (lambda w, noise, count: len(w) * strengths(w, noise, count), "in all of them"),
+        (lambda w, noise, count: strengths(w, noise**0.5, count), "standard deviation"),
+        (lambda w, noise, count: noise / (count * w.abs()), "a weight's size"),
+        (lambda w, noise, count: noise / (count * w), "a weight's size"),
+        (lambda w, noise, count: 1 / strengths(w, noise, count), "Upside down"),
+        (
+            lambda w, noise, count: (len(w) * noise / (count * (w**2).sum())).expand(len(w)),
+            "weight by weight",
+        ),
+        (lambda w, noise, count: len(w) * noise / (count * (w**2).sum()), "the shape"),
+        (lambda w, noise, count: w.abs(), "as a function of its λ"),
     ],
     "ch12-ex5": [
-        (lambda r, d, n: [r] * n, "rise or to fall"),
-        (lambda r, d, n: rates(r, d, n, lambda t: 2 * t + 1), "rise or to fall"),
-        (lambda r, d, n: rates(r, d, n, lambda t: -2 * t), "first step"),
-        (lambda r, d, n: rates(r, d, n, lambda t: -t - 1), "first power"),
-        (lambda r, d, n: rates(r, d, n, lambda t: -3 * t - 1), "Which v_t"),
-        (lambda r, d, n: [math.nan] * n, "finite"),
-        (lambda r, d, n: rates(r, d, n + 1), "one a step"),
+        (lambda r, d, n, s: [r] * n, "rise or to fall"),
+        (lambda r, d, n, s: rates(r, d, n, s, lambda t: 2 * t + 1), "rise or to fall"),
+        (lambda r, d, n, s: rates(r, d, n, s, lambda t: -2 * t), "first step"),
+        (lambda r, d, n, s: rates(r, d, n, s, lambda t: -t - 1), "first power"),
+        (lambda r, d, n, s: rates(r, d, n, s, lambda t: -3 * t - 1), "Which v_t"),
+        (lambda r, d, n, s: rates(r, d, n, s, after=lambda stop: 0), "the length of w"),
+        (lambda r, d, n, s: rates(r, d, n, s, after=lambda stop: 1 - 2 * stop), "still change"),
+        (lambda r, d, n, s: rates(r, d, n, n), "still change"),
+        (lambda r, d, n, s: [math.nan] * n, "finite"),
+        (lambda r, d, n, s: rates(r, d, n + 1, s), "one a step"),
     ],
 }
 
