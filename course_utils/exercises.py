@@ -18,6 +18,7 @@ from course_utils.checks import (
     glorot_and_kaiming,
     minibatches,
     pretraining,
+    regularisation,
     variance_growth,
     zero_centring,
 )
@@ -37,6 +38,7 @@ CHECKS: dict[str, Check] = {
     **batch_norm_effects.CHECKS,
     **averaging.CHECKS,
     **minibatches.CHECKS,
+    **regularisation.CHECKS,
 }
 # The exercises whose answer is a function.
 FUNCTIONS = {
@@ -51,6 +53,7 @@ FUNCTIONS = {
     *batch_norm_effects.FUNCTIONS,
     *averaging.FUNCTIONS,
     *minibatches.FUNCTIONS,
+    *regularisation.FUNCTIONS,
 }
 
 

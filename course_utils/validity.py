@@ -27,6 +27,7 @@ from course_utils.maps import (
     glorot_and_kaiming,
     minibatches,
     pretraining,
+    regularisation,
     variance_growth,
     zero_centring,
 )
@@ -49,6 +50,7 @@ MAPS = {
         batch_norm_effects.SPEED_UP,
         averaging.HALF_GAIN,
         minibatches.AGREEMENT,
+        regularisation.DECAY_HELPS,
     )
 }
 
