@@ -4,7 +4,7 @@ Modules are floors, and a module imports only what stands before it here.
 
 Ground: ``seeding``, ``quadrature``, ``data``, ``activations``, ``theory``, ``signals``.
 Middle: ``initialization``, ``normalization``, ``networks``, ``training``,
-``pretraining``, ``descent``, ``gradients``, ``landscape``, ``maps``, ``validity``.
+``pretraining``, ``descent``, ``optimizers``, ``gradients``, ``landscape``, ``maps``, ``validity``.
 Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_arrows``,
 ``explorer_page``, ``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``.
 """
@@ -14,6 +14,7 @@ from course_utils import (
     initialization,
     landscape,
     normalization,
+    optimizers,
     plots,
     pretraining,
     signals,
@@ -88,6 +89,7 @@ __all__ = [
     "normalization",
     "one_example_at_a_time",
     "one_sign",
+    "optimizers",
     "path_ratio",
     "plots",
     "pretraining",
