@@ -71,10 +71,12 @@ def best_pair(answer: Callable[..., Any]) -> str | None:
         if not isinstance(result, tuple | list) or len(result) != 2:
             return "return two numbers: the rate, and the momentum."
         rate, m = float(as_tensor(result[0])), float(as_tensor(result[1]))
-        if not 0 <= m < 1:
-            return f"the momentum must be from 0 to below 1, yours is {m:.3g}. In which order?"
-        said = _factor(eigenvalues, rate, m)
         least = _least_factor(eigenvalues)
+        if _factor(eigenvalues, m, rate) < least + 1e-4:
+            return "both numbers are right. In which order?"
+        if not 0 <= m < 1:
+            return f"the momentum must be from 0 to below 1, yours is {m:.3g}."
+        said = _factor(eigenvalues, rate, m)
         if said < least + 1e-4:
             continue
         told = f"for {values} it shrinks by {said:.4f} a step; {least:.4f} is possible. "
@@ -139,13 +141,13 @@ def growing_restarts(answer: Callable[..., Any]) -> str | None:
         for t in range(8 * first):
             truth = float(optimizer.param_groups[0]["lr"])
             said = float(as_tensor(answer(t, first)))
-            if abs(said - truth) > 1e-9:
+            if abs(said - truth) > 1e-6:
                 told = f"first = {first}, t = {t}: torch has {truth:.4f}, you {said:.4f}. "
                 if t < first:
                     return told + "The first cosine goes from 1 at t = 0 towards 0 at t = first."
                 if t == first:
                     return told + "Here it starts anew."
-                if abs(said - (1 + math.cos(math.pi * (t % first) / first)) / 2) < 1e-9:
+                if abs(said - (1 + math.cos(math.pi * (t % first) / first)) / 2) < 1e-6:
                     return told + "How long is the second cosine?"
                 return told + "When does the third cosine start, and how long is it?"
             optimizer.step()

@@ -17,7 +17,7 @@ ANGLES = (1, 2, 4, 8, 11, 15, 21, 30, 45)
 RATES = tuple(2 ** (half / 2) for half in range(-14, 5))
 NEAR = 0.01  # of the first distance
 STARTS = 10
-METHODS = {
+METHODS: dict[str, optimizers.Step] = {
     "adagrad": optimizers.adagrad,
     "rmsprop": optimizers.rmsprop,
     "adam": optimizers.adam,
@@ -64,9 +64,7 @@ def saving(seed: int, condition: float, angle: float, method: str = "adagrad") -
 
 
 @lru_cache(maxsize=256)
-def _savings(
-    seed: int, points: tuple[tuple[float, float], ...], method: str
-) -> tuple[float, ...]:
+def _savings(seed: int, points: tuple[tuple[float, float], ...], method: str) -> tuple[float, ...]:
     start = torch.randn(STARTS, 2, generator=generator(seed, "starts"), dtype=torch.float64)
     start = start / start.norm(dim=1, keepdim=True)
     hessians = torch.stack([turned_valley(*point) for point in points])[:, None]
