@@ -169,9 +169,9 @@ def rate_for_a_floor(answer: Callable[..., Any]) -> str | None:
         if abs(reached / floor - 1) < 1e-6:
             continue
         told += f", and the loss settles at {reached:.4g}. "
-        if abs(said - 4 * floor / (noise + 2 * floor * curvature)) < 1e-9 * said and noise != 1:
+        if abs(said - 4 * floor / (noise + 2 * floor * curvature)) < 1e-6 * said and noise != 1:
             return told + "`noise` is a standard deviation."
-        if abs(said * noise**2 / (4 * floor) - 1) < 1e-9:
+        if abs(said * noise**2 / (4 * floor) - 1) < 1e-6:
             return told + "That holds for low floors, where 2 − ηλ is about 2."
         return told + "Solve (11.8) for η."
     return None
