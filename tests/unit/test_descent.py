@@ -174,9 +174,12 @@ def roll(w, slope, rate, m, steps, sign=-1, late=False, average=False):
     return w
 
 
-def pair(eigenvalues):
-    high, low = eigenvalues.max().sqrt(), eigenvalues.min().sqrt()
-    return 4 / (high + low) ** 2, ((high - low) / (high + low)) ** 2
+def best_rate(eigenvalues, m):
+    return 2 * (1 + m) / (eigenvalues.max() + eigenvalues.min())
+
+
+def nesterov(w, slope, rate, m, steps):
+    return optimizers.path(optimizers.nesterov, slope, w, steps=steps, rate=rate, m=m)[-1]
 
 
 def first_step(gradient, rate, eps):
@@ -200,17 +203,18 @@ WRONG_ANSWERS = {
         (lambda *a: roll(*a, average=True), "What is it in torch"),
         (lambda w, s, r, m, n: roll(w, s, r, 0.0, n), "remembers nothing"),
         (lambda *a: roll(*a, late=True), "before this gradient"),
-        (lambda w, s, r, m, n: roll(w, s, r, m, n + 1), "torch comes to"),
+        (nesterov, "Nesterov"),
+        (lambda w, s, r, m, n: roll(w, s, r, m, n + 1), "by hand"),
         (lambda *a: roll(*a).norm(), "two numbers"),
     ],
     "ch11-ex2": [
-        (lambda e: pair(e)[0], "two numbers"),
-        (lambda e: pair(e)[::-1], "In which order"),
-        (lambda e: (2 / (e.max() + e.min()), 0.0), "without momentum"),
-        (lambda e: (pair(e)[0], pair(e)[1].sqrt()), "or its root"),
-        (lambda e: (4 / e.max(), 0.5), "too large"),
-        (lambda e: (1 / e.max(), 0.99), "How far down"),
-        (lambda e: (1 / e.max(), 0.3), "slower one"),
+        (lambda e, m: (best_rate(e, m), m), "one number"),
+        (lambda e, m: 2 * (1 + m) / e, "one number"),
+        (lambda e, m: 2 * (1 + m) / (e[0] + e[-1]), "in order"),
+        (lambda e, m: 2 / (e.max() + e.min()), "without momentum"),
+        (lambda e, m: 4 / (e.max().sqrt() + e.min().sqrt()) ** 2, "one m only"),
+        (lambda e, m: 2 * (1 + m) / e.max(), "too large"),
+        (lambda e, m: (1 + m) / e.max(), "made equal"),
     ],
     "ch11-ex3": [
         (lambda *a: -first_step(*a), "And the direction"),
@@ -235,7 +239,7 @@ WRONG_ANSWERS = {
 }
 RIGHT_ANSWERS = {
     "ch11-ex1": roll,
-    "ch11-ex2": pair,
+    "ch11-ex2": best_rate,
     "ch11-ex3": first_step,
     "ch11-ex4": factor,
     "ch11-ex5": rate_for,
@@ -247,10 +251,15 @@ def test_answers_are_told_apart(id):
     tell_apart(id, RIGHT_ANSWERS[id], WRONG_ANSWERS[id])
 
 
-def test_no_pair_on_a_grid_shrinks_faster_than_the_closed_form():
+@pytest.mark.parametrize("m", [0.0, 0.3, 0.6, 0.9])
+def test_no_rate_on_a_grid_shrinks_faster_than_the_closed_form(m):
     eigenvalues = torch.tensor([9.0, 1.0, 0.5], dtype=torch.float64)
-    grid = [
-        checks._factor(eigenvalues, rate / 100, m / 50) for rate in range(1, 45) for m in range(50)
-    ]
-    least = checks._least_factor(eigenvalues)
-    assert least <= min(grid) < least + 0.02
+    grid = [checks._factor(eigenvalues, rate / 1000, m) for rate in range(1, 450)]
+    least = checks._factor(eigenvalues, checks._best(eigenvalues, m), m)
+    assert least - 1e-12 <= min(grid) < least + 0.02
+
+
+def test_where_all_directions_swing_many_rates_are_best():
+    """With m = 0.7 every eigenvalue from 1 to 4 may lie inside (11.4)."""
+    answer = lambda e, m: best_rate(e, m) * (0.9 if m == 0.7 else 1.0)  # noqa: E731
+    assert checks.best_rate(answer) is None
