@@ -5,7 +5,7 @@ Modules are floors, and a module imports only what stands before it here.
 Ground: ``seeding``, ``quadrature``, ``data``, ``deliveries``, ``activations``, ``theory``,
 ``signals``.
 Middle: ``initialization``, ``normalization``, ``networks``, ``training``,
-``pretraining``, ``descent``, ``gradients``, ``landscape``, ``maps``, ``validity``.
+``pretraining``, ``descent``, ``optimizers``, ``gradients``, ``landscape``, ``maps``, ``validity``.
 Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_arrows``,
 ``explorer_page``, ``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``.
 """
@@ -15,6 +15,7 @@ from course_utils import (
     initialization,
     landscape,
     normalization,
+    optimizers,
     plots,
     pretraining,
     signals,
@@ -91,6 +92,7 @@ __all__ = [
     "normalization",
     "one_example_at_a_time",
     "one_sign",
+    "optimizers",
     "path_ratio",
     "plots",
     "pretraining",

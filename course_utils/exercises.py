@@ -15,6 +15,7 @@ from course_utils.checks import (
     batch_norm,
     batch_norm_effects,
     check_yourself,
+    descent,
     glorot_and_kaiming,
     minibatches,
     pretraining,
@@ -39,6 +40,7 @@ CHECKS: dict[str, Check] = {
     **averaging.CHECKS,
     **minibatches.CHECKS,
     **regularisation.CHECKS,
+    **descent.CHECKS,
 }
 # The exercises whose answer is a function.
 FUNCTIONS = {
@@ -54,6 +56,7 @@ FUNCTIONS = {
     *averaging.FUNCTIONS,
     *minibatches.FUNCTIONS,
     *regularisation.FUNCTIONS,
+    *descent.FUNCTIONS,
 }
 
 

@@ -24,6 +24,7 @@ from course_utils.maps import (
     bad_starts,
     batch_norm,
     batch_norm_effects,
+    descent,
     glorot_and_kaiming,
     minibatches,
     pretraining,
@@ -51,6 +52,7 @@ MAPS = {
         averaging.HALF_GAIN,
         minibatches.AGREEMENT,
         regularisation.DECAY_HELPS,
+        descent.OWN_STEPS,
     )
 }
 
