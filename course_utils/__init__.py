@@ -57,7 +57,7 @@ from course_utils.networks import MLP
 from course_utils.notebook import COLOURS, start
 from course_utils.seeding import generator, seeds
 from course_utils.show import show
-from course_utils.training import accuracy, cross_entropy, fit, steps_to_loss
+from course_utils.training import accuracy, cross_entropy, fit, side_by_side, steps_to_loss
 from course_utils.validity import counterexamples, survives, the_map, validity_map
 
 __all__ = [
@@ -101,6 +101,7 @@ __all__ = [
     "second_moment",
     "seeds",
     "show",
+    "side_by_side",
     "signals",
     "squared_mean_over_variance",
     "standard_digits",

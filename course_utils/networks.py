@@ -149,6 +149,7 @@ class MLP(nn.Module):
             raise ValueError(f"inputs are on {inputs.device}, the network on {weight.device}")
         if inputs.dtype != weight.dtype:
             raise ValueError(f"inputs are {inputs.dtype}, the network is {weight.dtype}")
+        given = inputs
         if inputs.dim() == 2:
             inputs = inputs.expand(self.copies, -1, -1)
         if (
@@ -160,7 +161,7 @@ class MLP(nn.Module):
                 f"inputs must have shape ({self.copies}, batch, {weight.shape[1]}), "
                 f"got {tuple(inputs.shape)}"
             )
-        if not torch.isfinite(inputs).all():
+        if not torch.isfinite(given).all():
             raise ValueError("inputs must be finite, got NaN or infinity")
         return inputs
 

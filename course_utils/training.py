@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from course_utils.networks import MLP
 from course_utils.seeding import generator
+
+Value = TypeVar("Value")
+Result = TypeVar("Result")
+
+
+def side_by_side(function: Callable[[Value], Result], values: Iterable[Value]) -> list[Result]:
+    """The function of each value, two at a time.
+
+    For trainings that do not fit into one ``MLP`` of many copies. Two cores share the
+    work; the results are those of one after the other, if the function draws its random
+    numbers from generators of its own.
+
+    Args:
+        function: of one value.
+        values: what it is called with.
+
+    Returns:
+        The results, in the order of the values.
+
+    Raises:
+        Exception: what the function raises, the first in the order of the values.
+
+    Example:
+        >>> side_by_side(abs, [-1, 2, -3])
+        [1, 2, 3]
+    """
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return list(pool.map(function, values))
 
 
 def fit(

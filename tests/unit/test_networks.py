@@ -1,6 +1,7 @@
 """Networks, training and activations against torch's own modules and autograd."""
 
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -411,3 +412,26 @@ def test_standard_digits_are_centred_and_of_mean_square_one_in_each_split():
         assert torch.equal(together[1], own[0])
     with pytest.raises(ValueError, match="at least one seed"):
         standard_digits([])
+
+
+def test_side_by_side_keeps_the_order_and_gives_what_one_after_the_other_gives():
+    """The first value ends only after another has begun; a training is the same in a thread."""
+    begun = threading.Event()
+
+    def slow_first(number):
+        begun.wait(timeout=10) if number == 0 else begun.set()
+        return number
+
+    assert cu.side_by_side(slow_first, range(4)) == [0, 1, 2, 3]
+    assert begun.is_set()
+
+    x, y, *_ = standard_digits([0])
+
+    def trained(seed):
+        net = cu.MLP([64, 8, 10], "tanh", seeds=[seed])
+        return cu.fit(net, x, y, rates=0.1, steps=5, batch=16, seeds=[seed])
+
+    found = torch.stack(cu.side_by_side(trained, [1, 2, 3]))
+    assert torch.equal(found, torch.stack([trained(seed) for seed in (1, 2, 3)]))
+    with pytest.raises(ZeroDivisionError):
+        cu.side_by_side(lambda value: 1 / value, [1, 0])
