@@ -4,7 +4,8 @@ Modules are floors, and a module imports only what stands before it here.
 
 Ground: ``seeding``, ``quadrature``, ``data``, ``activations``, ``theory``, ``signals``.
 Middle: ``initialization``, ``normalization``, ``networks``, ``training``,
-``pretraining``, ``descent``, ``gradients``, ``landscape``, ``maps``, ``validity``.
+``pretraining``, ``descent``, ``gradients``, ``landscape``, ``probes``,
+``recognition``, ``findings``, ``diagnose``, ``maps``, ``validity``.
 Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_arrows``,
 ``explorer_page``, ``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``.
 """
@@ -42,6 +43,7 @@ from course_utils.descent import (
     steps_to_excess,
     until,
 )
+from course_utils.diagnose import diagnose
 from course_utils.exercises import check
 from course_utils.explorer import control, explore
 from course_utils.gradients import (
@@ -71,6 +73,7 @@ __all__ = [
     "control",
     "counterexamples",
     "cross_entropy",
+    "diagnose",
     "digits",
     "eigenvalues",
     "explore",

@@ -1,0 +1,603 @@
+"""What is wrong with *your* network: the whole course as an instrument."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from course_utils.findings import DEGREES, SERIOUS, Finding, Numbers, findings
+from course_utils.gradients import one_sign
+from course_utils.initialization import fans
+from course_utils.probes import (
+    ATTENTION,
+    INPUT_FIRST,
+    LOOKUPS,
+    RECURRENT,
+    Layer,
+    Probe,
+    private_copy,
+    randomness_kept,
+)
+from course_utils.recognition import recognise
+
+MINIBATCHES, BATCH = 8, 64
+Loss = Callable[[Any, Any], Tensor]
+Data = Iterable[tuple[Any, Any]] | tuple[Any, Tensor]
+SHOWN = ["layer", "scheme", "input_mean", "rms", "varying", "saturated", "dead", "gradient",
+         "update"]  # fmt: skip
+
+
+@dataclass(frozen=True, repr=False)
+class Diagnosis:
+    """What ``diagnose`` found.
+
+    Attributes:
+        table: one row for each weighted operation, in the order of the forward pass:
+            ``layer``, ``kind``, ``calls``; ``scheme`` it may have been drawn from and
+            ``gain`` n_in·Var W; of what it is given ``input_mean`` (rms mean over rms
+            spread), ``input_spread``, ``input_length``, ``input_unequal``,
+            ``conditioning`` (1 + ‖mean‖²/mean variance); of z ``rms`` √q, ``spread`` over
+            examples, ``varying`` = spread/rms; ``activation``, ``saturated``, ``dead``;
+            ``gradient`` ‖∂L/∂z‖ of a minibatch; ``one_sign``; ``bias_cancels``;
+            ``update`` (rms of rate·gradient over rms of the weights).
+        numbers: those of the whole network, such as ``"loss"``, ``"agreement"``,
+            ``"noise_scale"``, ``"forward_factor"``, ``"forward_depth"``.
+        findings: ranked, the most serious first.
+    """
+
+    table: pd.DataFrame
+    numbers: Numbers
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def serious(self) -> tuple[Finding, ...]:
+        """The serious findings alone."""
+        return tuple(one for one in self.findings if one.severity == SERIOUS)
+
+    def __repr__(self) -> str:
+        with pd.option_context("display.width", 110, "display.max_columns", 20):
+            table = self.table[SHOWN].to_string(index=False, float_format="{:.2g}".format)
+        return "\n".join([*self._lines(), "", table])
+
+    def _lines(self) -> list[str]:
+        found = [f"{place}. {one}" for place, one in enumerate(self.findings, 1)]
+        return [*(found or ["Nothing found."]), "", _sentence(self.numbers)]
+
+    def _repr_html_(self) -> str:
+        items = "".join(
+            f"<li><b>{DEGREES[one.severity]}: {html.escape(one.kind.replace('_', ' '))}</b> "
+            f"({html.escape(one.where)}): {html.escape(one.text)} <i>{html.escape(one.remedy)}</i> "
+            f"Chapter {int(one.chapter[:2])}.</li>"
+            for one in self.findings
+        )
+        found = f"<ol>{items}</ol>" if items else "<p>Nothing found.</p>"
+        table = self.table[SHOWN].to_html(index=False, float_format="{:.2g}".format, na_rep="")
+        return f"{found}<p>{html.escape(_sentence(self.numbers))}</p>{table}"
+
+
+def _sentence(n: Numbers) -> str:
+    parts = [f"loss {n['loss']:.3g} (a constant answer {n['loss_constant']:.3g}, "
+             f"in evaluation {n['loss_evaluation']:.3g})"]  # fmt: skip
+    for way in ("forward", "backward"):
+        if not math.isnan(n[f"{way}_factor"]):
+            depth = n[f"{way}_depth"]
+            leaves = f", float range left at depth {depth:.0f}" if depth < 1e4 else ""
+            parts.append(f"{way} factor {n[f'{way}_factor']:.3g} a layer{leaves}")
+    if not math.isnan(n["agreement"]):
+        parts.append(
+            f"minibatch agreement {n['agreement']:.2f}, noise scale {n['noise_scale']:.3g}"
+        )
+    return "; ".join(parts) + "."
+
+
+def diagnose(
+    model: nn.Module,
+    data: Data,
+    loss: Loss,
+    *,
+    rate: float | None = None,
+    minibatches: int = MINIBATCHES,
+    batch: int = BATCH,
+) -> Diagnosis:
+    """Examine a network on a few minibatches, without disturbing it.
+
+    A copy of the network is examined: parameters, buffers, gradients, modes, hooks and
+    random states stay exactly as they are. It is examined in the modes that its modules
+    have, or in training mode if the whole network is in evaluation mode. Hooks of yours run
+    on the copy too. Operations inside compiled or scripted code are not heard.
+
+    Args:
+        model: any module with parameters that require gradients.
+        data: a pair (inputs, targets) of tensors, examples first, that is split into
+            minibatches in its order; or minibatches (inputs, targets): a list, a
+            ``DataLoader`` (of these some that lie evenly in it), any iterable (its first).
+            Inputs that are a tuple or a dictionary are given to the model as its
+            arguments. Everything is moved to the model's device.
+        loss: loss(outputs, targets), one number: the mean over a minibatch.
+        rate: your learning rate, of plain gradient descent; with momentum m give
+            rate/(1 − m). Without it nothing is said about steps.
+        minibatches: how many to look at, at least 1; agreement needs 2.
+        batch: examples in a minibatch, if data is a pair.
+
+    Returns:
+        A table, numbers and ranked findings; it prints itself.
+        ``cu.plots.diagnosis(result.table)`` draws it.
+
+    Raises:
+        TypeError: if the model is no module, data no pair or iterable of pairs, or the loss
+            not callable or not a tensor.
+        ValueError: if nothing can be trained, there is no minibatch, inputs are not finite,
+            the loss is not one number or hangs on no parameter, or a number is out of range.
+
+    Example:
+        >>> torch.manual_seed(0)  # doctest: +ELLIPSIS
+        <torch...>
+        >>> net = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 1))
+        >>> x = torch.randn(256, 5)
+        >>> diagnose(net, (1000 * x, x[:, :1]), nn.functional.mse_loss).findings[0].kind
+        'inputs_scale'
+    """
+    _check(model, loss, rate, minibatches, batch)
+    loader = (
+        getattr(data, "generator", None),
+        getattr(getattr(data, "sampler", None), "generator", None),
+    )
+    with (
+        randomness_kept(*dict.fromkeys(loader)),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+    ):
+        chosen = _minibatches(data, minibatches, batch)
+        examined = private_copy(model)
+        device = next(examined.parameters()).device
+        chosen = [(_moved(x, device), _moved(t, device)) for x, t in chosen]
+        loss = private_copy(loss).to(device) if isinstance(loss, nn.Module) else loss
+        return _examine(examined, chosen, loss, rate)
+
+
+def _examine(
+    model: nn.Module, chosen: list[tuple[Any, Any]], loss: Loss, rate: float | None
+) -> Diagnosis:
+    evaluation = _evaluation(model, chosen, loss)  # first: training moves running statistics
+    if not model.training:
+        model.train()
+    probe = Probe(model)
+    given = _gradients(model, chosen, loss, probe)
+    shuffled = _shuffled(chosen)
+    dealt = _gradients(model, shuffled, loss) if shuffled else None
+    agreement, squared_mean, trace = _agreement(given)
+    size = _size(chosen[0])
+    numbers: Numbers = {
+        "loss": _mean(given.losses),
+        "loss_constant": _mean(given.constant),
+        "loss_evaluation": evaluation,
+        "learned": 1 - _mean(given.losses) / _mean(given.constant)
+        if _mean(given.constant)
+        else 0.0,
+        "agreement": agreement,
+        "agreement_shuffled": _agreement(dealt)[0] if dealt else math.nan,
+        "noise_scale": size * trace / squared_mean if squared_mean > 0 else math.inf,
+        "unused": float(given.unused),
+    }
+    if math.isnan(numbers["learned"]):
+        numbers["learned"] = 0.0
+    table = _table(model, probe, given, rate)
+    numbers |= _profiles(table, next(model.parameters()).dtype)
+    if rate is not None:
+        old = (dealt or given).losses
+        numbers |= _steps(model, shuffled or chosen, old, loss, rate)
+        numbers["update"] = float(table["update"].max()) if len(table) else math.nan
+    return Diagnosis(table, numbers, findings(table, numbers))
+
+
+@dataclass
+class _Gradients:
+    """Sums over minibatches, so that no more than one more gradient is kept."""
+
+    losses: list[float] = field(default_factory=list)
+    constant: list[float] = field(default_factory=list)
+    total: dict[str, Tensor] = field(default_factory=dict)
+    squares: dict[str, float] = field(default_factory=dict)
+    one_sign: dict[str, float] = field(default_factory=dict)
+    alike: dict[str, bool] = field(default_factory=dict)
+    unused: int = 0
+
+
+def _gradients(
+    model: nn.Module, chosen: list[tuple[Any, Any]], loss: Loss, probe: Probe | None = None
+) -> _Gradients:
+    found = _Gradients()
+    parameters = {name: one for name, one in model.named_parameters() if one.requires_grad}
+    for x, t in chosen:
+        if probe is None:
+            outputs = _called(model, x)
+        else:
+            with probe:
+                outputs = _called(model, x)
+        value = _checked_loss(loss(outputs, t))
+        parts = torch.autograd.grad(value, list(parameters.values()), allow_unused=True)
+        found.losses.append(float(value.detach()))
+        if probe is not None:
+            found.constant.append(_constant_answer(outputs, t, loss))
+        found.unused = sum(one is None for one in parts)
+        largest = max((float(one.abs().max()) for one in parts if one is not None), default=0.0)
+        for (name, parameter), part in zip(parameters.items(), parts, strict=True):
+            if part is None:
+                continue
+            part = part.detach()
+            norm = float(torch.linalg.vector_norm(part, dtype=torch.float64)) ** 2
+            found.squares[name] = found.squares.get(name, 0.0) + norm
+            if name in found.total:
+                found.total[name] += part
+            else:
+                found.total[name] = part.clone()
+            if probe is not None and parameter.dim() > 1 and norm < math.inf:
+                _look_at_units(found, probe, name, part, largest, len(chosen))
+    return found
+
+
+def _look_at_units(
+    found: _Gradients,
+    probe: Probe,
+    name: str,
+    gradient: Tensor,
+    largest: float,
+    minibatches: int,
+) -> None:
+    """Whether each unit's weights move one way, and whether all units move alike."""
+    layer = probe.by_weight.get(name)
+    if layer is None:
+        return
+    rows = _by_unit(layer, gradient)
+    share = float(one_sign(rows).double().mean()) if rows.shape[1] > 1 else 0.0
+    found.one_sign[name] = found.one_sign.get(name, 0.0) + share / minibatches
+    bar = max(1e-5 * float(rows.abs().max()), 1e-6 * largest)  # the latter is round-off
+    alike = float((rows - rows[:1]).abs().max()) <= bar
+    found.alike[name] = found.alike.get(name, True) and alike
+
+
+def _by_unit(layer: Layer, weight: Tensor) -> Tensor:
+    """Weights as (units, n_in)."""
+    if layer.kind in INPUT_FIRST and weight.dim() > 1:
+        return weight.transpose(-1, -2).flatten(0, -2)
+    if layer.kind.startswith("conv_transpose"):
+        return weight.transpose(0, 1).flatten(1)
+    return weight.flatten(1)
+
+
+def _agreement(found: _Gradients) -> tuple[float, float, float]:
+    """Mean cosine of two minibatches' gradients, |G|², and tr Σ/B; by ratios of sums.
+
+    Source: S. McCandlish et al. (2018), arXiv:1812.06162, appendix A.
+    """
+    count, squares = len(found.losses), sum(found.squares.values())
+    whole = sum(
+        float(torch.linalg.vector_norm(one, dtype=torch.float64)) ** 2
+        for one in found.total.values()
+    )
+    if count < 2 or not 0 < squares < math.inf:
+        return math.nan, math.nan, math.nan
+    product = (whole - squares) / (count * (count - 1))  # of two different minibatches
+    square = squares / count
+    return product / square, product, square - product
+
+
+def _table(model: nn.Module, probe: Probe, found: _Gradients, rate: float | None) -> pd.DataFrame:
+    parameters = dict(model.named_parameters())
+    rows = [_row(layer, parameters[layer.weight], found, rate) for layer in probe.layers.values()]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*SHOWN])
+
+
+def _row(layer: Layer, weight: Tensor, found: _Gradients, rate: float | None) -> dict[str, Any]:
+    minibatches = len(found.losses)
+    n_in, n_out = _fans(layer, weight)
+    scheme = recognise(_by_unit(layer, weight), n_in, n_out) if layer.kind not in LOOKUPS else ""
+    rms = math.sqrt(layer.passed.mean_square())
+    spread = math.sqrt(float(layer.passed.variance().mean()))
+    errors = layer.errors
+    gradient = (
+        math.nan if errors.squares is None else math.sqrt(float(errors.squares.sum()) / minibatches)
+    )
+    norm = (
+        math.sqrt(found.squares[layer.weight] / minibatches)
+        if layer.weight in found.squares
+        else math.nan
+    )
+    size = float(torch.linalg.vector_norm(weight.detach(), dtype=torch.float64))
+    finite = bool(layer.finite)
+    return {
+        "layer": layer.name,
+        "kind": layer.kind,
+        "calls": layer.calls // minibatches,
+        "scheme": scheme,
+        "gain": n_in * float(weight.detach().var(correction=0)),
+        **_given(layer),
+        "rms": rms,
+        "spread": spread,
+        "varying": spread / rms if rms > 0 else math.nan,
+        "activation": layer.activation,
+        "normalised": layer.normalised,
+        "saturated": float(layer.flat) / layer.seen if layer.seen and finite else math.nan,
+        "dead": 1 - float(layer.fired.double().mean())
+        if layer.fired is not None and finite
+        else math.nan,
+        "gradient": gradient,
+        "one_sign": found.one_sign.get(layer.weight, math.nan),
+        "copies": scheme in ("zero", "constant", "identical units")
+        and n_out > 1
+        and found.alike.get(layer.weight, False),
+        "bias_cancels": _cancels(layer),
+        "update": _ratio(rate * norm, size) if rate is not None else math.nan,
+        "first": layer.first,
+        "feeds": layer.feeds,
+        "finite": finite,
+    }
+
+
+def _ratio(step: float, size: float) -> float:
+    """Step over size; infinite for weights of 0 that move."""
+    return step / size if size else math.inf if step else math.nan
+
+
+def _fans(layer: Layer, weight: Tensor) -> tuple[int, int]:
+    if layer.kind in RECURRENT:
+        return layer.hidden_size, layer.hidden_size
+    if weight.dim() < 2:
+        return max(1, weight.numel()), 1
+    if layer.kind in INPUT_FIRST:
+        return weight.shape[-2], weight.shape[-1]
+    return fans(weight.shape)
+
+
+def _given(layer: Layer) -> dict[str, float]:
+    """Mean, spread and conditioning of what a layer is given."""
+    names = ("input_mean", "input_spread", "input_length", "input_unequal", "conditioning")
+    if not layer.given.count or (layer.kind in ATTENTION and not layer.first):
+        return dict.fromkeys(names, math.nan)
+    mean, variance = layer.given.mean().flatten(), layer.given.variance().flatten()
+    spreads = variance[variance > 1e-12 * float(layer.given.mean_square())].sqrt()
+    if not len(spreads):
+        return dict.fromkeys(names, math.nan)
+    average = float(variance.mean())
+    values = (
+        math.sqrt(float(mean.square().mean()) / average),
+        math.sqrt(average),
+        math.sqrt(float(variance.sum())),
+        float(spreads.max() / spreads.median()),
+        1 + float(mean.square().sum()) / average,
+    )
+    return dict(zip(names, values, strict=True))
+
+
+def _cancels(layer: Layer) -> float:
+    """|Σδ| over Σ|δ|, over all units: 0 for a bias that does nothing; NaN without a bias."""
+    errors = layer.errors
+    if layer.bias is None or errors.total is None or errors.absolute is None:
+        return math.nan
+    size = float(torch.linalg.vector_norm(errors.absolute))
+    return float(torch.linalg.vector_norm(errors.total)) / size if size else math.nan
+
+
+def _profiles(table: pd.DataFrame, dtype: torch.dtype) -> Numbers:
+    """How signals and gradients change with depth, and where they would leave float range."""
+    limits = torch.finfo(dtype)
+    found: Numbers = {}
+    for way, column in (("forward", "spread"), ("backward", "gradient")):
+        found |= {f"{way}_factor": math.nan, f"{way}_change": 0.0, f"{way}_depth": math.inf}
+        if not len(table):
+            continue
+        values = table[column].to_numpy(dtype=float)
+        places = np.flatnonzero(np.isfinite(values) & (values > 0))
+        if len(places) < 4:
+            continue
+        logs = np.log10(values[places])
+        logs = logs if way == "forward" else logs[::-1]
+        slope = float(
+            np.polyfit(places if way == "forward" else places[-1] - places[::-1], logs, 1)[0]
+        )
+        total, ends = slope * float(places[-1] - places[0]), float(logs[-1] - logs[0])
+        found[f"{way}_factor"] = 10**slope
+        found[f"{way}_change"] = min(total, ends, key=abs) if total * ends > 0 else 0.0
+        if abs(slope) > 0.01:
+            limit = math.log10(limits.max if slope > 0 else limits.smallest_normal)
+            found[f"{way}_depth"] = len(table) + max(0.0, (limit - float(logs[-1])) / slope)
+    return found
+
+
+def _steps(
+    model: nn.Module,
+    chosen: list[tuple[Any, Any]],
+    before: list[float],
+    loss: Loss,
+    rate: float,
+) -> Numbers:
+    """One step of gradient descent on each minibatch in turn; the model is moved.
+
+    Each minibatch's loss is held against its own loss before all steps.
+
+    Returns:
+        The mean loss before, the largest rise on the way, and that of the last three.
+    """
+    parameters = [one for one in model.parameters() if one.requires_grad]
+    rises: list[float] = []
+    for (x, t), old in zip([*chosen, chosen[0]], [*before, before[0]], strict=True):
+        value = loss(_called(model, x), t)
+        rises.append(float(value.detach()) - old)
+        if not math.isfinite(rises[-1]):
+            break
+        parts = torch.autograd.grad(value, parameters, allow_unused=True)
+        for one, part in zip(parameters, parts, strict=True):
+            if part is not None:
+                one.data -= rate * part
+    return {
+        "step_before": _mean(before),
+        "step_worst": max(rises),
+        "step_after": _mean(rises[-min(3, len(rises) - 1) :]),
+    }
+
+
+@torch.no_grad()
+def _evaluation(model: nn.Module, chosen: list[tuple[Any, Any]], loss: Loss) -> float:
+    """Mean loss in evaluation mode; the modes are put back."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    values = [float(_checked_loss(loss(_called(model, x), t), graph=False)) for x, t in chosen]
+    for module, mode in modes.items():
+        module.training = mode
+    return _mean(values)
+
+
+@torch.no_grad()
+def _constant_answer(outputs: Any, t: Any, loss: Loss) -> float:
+    """The loss if every example got the minibatch's mean output: of knowing nothing."""
+    if not isinstance(outputs, Tensor) or not outputs.is_floating_point() or not outputs.dim():
+        return math.nan
+    size = t.shape[0] if isinstance(t, Tensor) and t.dim() else outputs.shape[0]
+    axis = next((a for a, n in enumerate(outputs.shape) if n == size), 0)
+    mean = outputs.detach().mean(dim=axis, keepdim=True).expand_as(outputs)
+    return float(loss(mean, t))
+
+
+def _shuffled(chosen: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """The same examples, dealt out at random to minibatches of the same sizes."""
+    if len(chosen) < 2 or any(
+        not isinstance(x, Tensor) or not isinstance(t, Tensor) or not t.dim()
+        or x.shape[:1] != t.shape[:1]
+        or x.shape[1:] != chosen[0][0].shape[1:] or t.shape[1:] != chosen[0][1].shape[1:]
+        for x, t in chosen
+    ):  # fmt: skip
+        return []
+    sizes = [len(x) for x, _ in chosen]
+    order = torch.randperm(sum(sizes), generator=torch.Generator().manual_seed(0))
+    x, t = torch.cat([x for x, _ in chosen]), torch.cat([t for _, t in chosen])
+    order = order.to(x.device)
+    return list(zip(x[order].split(sizes), t[order].split(sizes), strict=True))
+
+
+def _minibatches(data: Data, count: int, size: int) -> list[tuple[Any, Any]]:
+    """Some minibatches that lie evenly in the data, if its length is known."""
+    if isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], Tensor):
+        x, t = data
+        first = x if isinstance(x, Tensor) else None
+        if first is not None and (not first.dim() or first.shape[:1] != t.shape[:1] or not len(t)):
+            raise ValueError(
+                "a pair (inputs, targets) needs as many targets as inputs, at least one, "
+                f"got {tuple(first.shape)} and {tuple(t.shape)}"
+            )
+        chosen = [
+            (_piece(x, part), t[part])
+            for part in _even(range(0, max(1, len(t) - size + 1), size), count, size)
+        ]
+    elif (
+        isinstance(data, torch.utils.data.DataLoader)
+        and data.batch_sampler is not None
+        and (not isinstance(data.dataset, torch.utils.data.IterableDataset))
+    ):
+        wanted = _even(list(data.batch_sampler), count)
+        chosen = [data.collate_fn([data.dataset[i] for i in indices]) for indices in wanted]
+    elif isinstance(data, Sequence):
+        chosen = _even(data, count)
+    elif isinstance(data, Iterable) and not isinstance(data, (Tensor, dict)):
+        chosen = list(itertools.islice(data, count))
+    else:
+        raise TypeError(
+            "data must be a pair (inputs, targets) of tensors, or an iterable of such "
+            f"minibatches, got {type(data).__name__}"
+        )
+    if not chosen:
+        raise ValueError("data holds no minibatch")
+    for one in chosen:
+        if not isinstance(one, (tuple, list)) or len(one) != 2:
+            raise TypeError(
+                f"each minibatch must be a pair (inputs, targets), got {type(one).__name__}"
+                + (f" of {len(one)}" if isinstance(one, (tuple, list)) else "")
+            )
+        _check_finite(one[0])
+    return [(one[0], one[1]) for one in chosen]
+
+
+def _even(things: Sequence[Any], count: int, size: int | None = None) -> list[Any]:
+    """``count`` of the things, evenly spaced; starts of slices become slices."""
+    places = sorted({round(i) for i in np.linspace(0, len(things) - 1, min(count, len(things)))})
+    chosen = [things[i] for i in places] if len(things) else []
+    return chosen if size is None else [slice(one, one + size) for one in chosen]
+
+
+def _piece(x: Any, part: slice) -> Any:
+    if isinstance(x, Tensor):
+        return x[part]
+    if isinstance(x, dict):
+        return {key: _piece(value, part) for key, value in x.items()}
+    return tuple(_piece(value, part) for value in x)
+
+
+def _moved(x: Any, device: torch.device) -> Any:
+    if isinstance(x, Tensor):
+        return x.detach().to(device)
+    if isinstance(x, dict):
+        return {key: _moved(value, device) for key, value in x.items()}
+    return type(x)(_moved(value, device) for value in x) if type(x) in (tuple, list) else x
+
+
+def _called(model: nn.Module, x: Any) -> Any:
+    """The outputs; a layer that works in place gets inputs of its own."""
+    if isinstance(x, dict):
+        return model(**x)
+    if isinstance(x, (tuple, list)):
+        return model(*x)
+    return model(x.clone())
+
+
+def _size(minibatch: tuple[Any, Any]) -> int:
+    x, t = minibatch
+    for one in (t, x):
+        if isinstance(one, Tensor) and one.dim():
+            return len(one)
+    return 1
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else math.nan
+
+
+def _checked_loss(value: Any, graph: bool = True) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"loss must return a tensor, got {type(value).__name__}")
+    if value.numel() != 1:
+        raise ValueError(
+            f"loss must return one number for a minibatch, got shape {tuple(value.shape)}"
+        )
+    if graph and not value.requires_grad:
+        raise ValueError("the loss hangs on no parameter: is there a detach() or no_grad()?")
+    return value.reshape(())
+
+
+def _check_finite(x: Any) -> None:
+    values = x.values() if isinstance(x, dict) else x if isinstance(x, (tuple, list)) else [x]
+    for one in values:
+        if isinstance(one, Tensor) and one.is_floating_point() and not one.isfinite().all():
+            raise ValueError("inputs must be finite, got NaN or infinity")
+
+
+def _check(model: nn.Module, loss: Loss, rate: float | None, minibatches: int, batch: int) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    if not any(one.requires_grad for one in model.parameters()):
+        raise ValueError("model has no parameter that requires a gradient: nothing can be trained")
+    if any(isinstance(one, nn.parameter.UninitializedParameter) for one in model.parameters()):
+        raise ValueError("model has lazy parameters: call it once before")
+    if not callable(loss):
+        raise TypeError(f"loss must be callable, loss(outputs, targets), got {type(loss).__name__}")
+    if rate is not None and not 0 < rate < math.inf:
+        raise ValueError(f"rate must be more than 0 and finite, got {rate}")
+    if minibatches < 1 or batch < 1:
+        raise ValueError(f"minibatches and batch must be at least 1, got {minibatches}, {batch}")
