@@ -30,6 +30,8 @@ from course_utils.probes import (
 from course_utils.recognition import recognise
 
 MINIBATCHES, BATCH = 8, 64
+# what may change steadily with depth: signals, or what of them differs between examples
+COLUMNS = {"forward": ("rms", "spread"), "backward": ("gradient",)}
 Loss = Callable[[Any, Any], Tensor]
 Data = Iterable[tuple[Any, Any]] | tuple[Any, Tensor]
 SHOWN = ["layer", "scheme", "input_mean", "rms", "varying", "saturated", "dead", "gradient",
@@ -391,26 +393,32 @@ def _profiles(table: pd.DataFrame, dtype: torch.dtype) -> Numbers:
     """How signals and gradients change with depth, and where they would leave float range."""
     limits = torch.finfo(dtype)
     found: Numbers = {}
-    for way, column in (("forward", "spread"), ("backward", "gradient")):
-        found |= {f"{way}_factor": math.nan, f"{way}_change": 0.0, f"{way}_depth": math.inf}
-        if not len(table):
-            continue
-        values = table[column].to_numpy(dtype=float)
-        places = np.flatnonzero(np.isfinite(values) & (values > 0))
-        if len(places) < 4:
-            continue
-        logs = np.log10(values[places])
-        logs = logs if way == "forward" else logs[::-1]
-        slope = float(
-            np.polyfit(places if way == "forward" else places[-1] - places[::-1], logs, 1)[0]
-        )
-        total, ends = slope * float(places[-1] - places[0]), float(logs[-1] - logs[0])
-        found[f"{way}_factor"] = 10**slope
-        found[f"{way}_change"] = min(total, ends, key=abs) if total * ends > 0 else 0.0
+    for way in ("forward", "backward"):
+        fits = [_fit(table, column, way) for column in COLUMNS[way]] if len(table) else []
+        slope, change, last = max(fits, key=lambda fit: abs(fit[1]), default=(math.nan, 0.0, 0.0))
+        found |= {f"{way}_factor": 10**slope, f"{way}_change": change, f"{way}_depth": math.inf}
         if abs(slope) > 0.01:
             limit = math.log10(limits.max if slope > 0 else limits.smallest_normal)
-            found[f"{way}_depth"] = len(table) + max(0.0, (limit - float(logs[-1])) / slope)
+            found[f"{way}_depth"] = len(table) + max(0.0, (limit - last) / slope)
     return found
+
+
+def _fit(table: pd.DataFrame, column: str, way: str) -> tuple[float, float, float]:
+    """Slope of the logarithm by layer, the change over the depth, and the last logarithm.
+
+    The change is the smaller one of the fitted line's and of that between the ends; 0 if
+    they have different signs. Without four numbers more than 0 there is no slope.
+    """
+    values = table[column].to_numpy(dtype=float)
+    values = values if way == "forward" else values[::-1]
+    places = np.flatnonzero(np.isfinite(values) & (values > 0))
+    if len(places) < 4:
+        return math.nan, 0.0, 0.0
+    logs = np.log10(values[places])
+    slope = float(np.polyfit(places, logs, 1)[0])
+    total, ends = slope * float(places[-1] - places[0]), float(logs[-1] - logs[0])
+    change = min(total, ends, key=abs) if total * ends > 0 else 0.0
+    return slope, change, float(logs[-1])
 
 
 def _steps(

@@ -15,6 +15,7 @@ from course_utils.checks import (
     batch_norm,
     batch_norm_effects,
     check_yourself,
+    diagnosis,
     glorot_and_kaiming,
     pretraining,
     variance_growth,
@@ -35,6 +36,7 @@ CHECKS: dict[str, Check] = {
     **batch_norm.CHECKS,
     **batch_norm_effects.CHECKS,
     **averaging.CHECKS,
+    **diagnosis.CHECKS,
 }
 # The exercises whose answer is a function.
 FUNCTIONS = {
@@ -48,6 +50,7 @@ FUNCTIONS = {
     *batch_norm.FUNCTIONS,
     *batch_norm_effects.FUNCTIONS,
     *averaging.FUNCTIONS,
+    *diagnosis.FUNCTIONS,
 }
 
 

@@ -197,7 +197,7 @@ def _start(rows: pd.DataFrame) -> str:
     kind = kind.iloc[0] if len(kind) else ""
     start = {
         "relu": "Kaiming: variance 2/n_in",
-        "tanh": "Glorot: variance 2/(n_in + n_out)",
+        "tanh": "Glorot: variance 2/(n_in + n_out), or orthogonal",
         "sigmoid": "Glorot with a gain of 4, or tanh instead",
     }
     looks = rows["scheme"].mode()

@@ -24,6 +24,7 @@ from course_utils.maps import (
     bad_starts,
     batch_norm,
     batch_norm_effects,
+    diagnosis,
     glorot_and_kaiming,
     pretraining,
     variance_growth,
@@ -47,6 +48,7 @@ MAPS = {
         batch_norm_effects.EXPLOSION,
         batch_norm_effects.SPEED_UP,
         averaging.HALF_GAIN,
+        diagnosis.ALARM,
     )
 }
 
