@@ -147,7 +147,7 @@ def in_evaluation(answer: Callable[..., Any]) -> str | None:
         else:
             if fails:
                 return "the network raised an error, and nobody heard of it."
-            if not math.isclose(float((outputs - x).abs().max()), 0.0, abs_tol=1e-3):
+            if not math.isclose(float((outputs.detach() - x).abs().max()), 0.0, abs_tol=1e-3):
                 return "these are not the outputs in evaluation mode: is dropout still at work?"
         after = [one.training for one in net.modules()]
         if after != before:

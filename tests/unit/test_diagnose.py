@@ -6,6 +6,7 @@ import random
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 import course_utils as cu
+from course_utils.diagnose import _fit
 from course_utils.findings import KINDS, SERIOUS, findings
 from course_utils.probes import private_copy
 from course_utils.recognition import recognise
@@ -312,6 +314,17 @@ def test_factors_and_the_depth_of_overflow_are_those_of_theory(gain, seed):
     limit = math.log(torch.finfo(torch.float32).max if gain > 1 else 2**-126)
     depth = limit / math.log(factor)
     assert found["forward_depth"] == pytest.approx(depth, rel=0.06)
+
+
+def test_one_odd_layer_makes_no_trend():
+    def change(*values):
+        return _fit(pd.DataFrame({"rms": values}), "rms", "forward")[1]
+
+    assert change(1, 10, 100, 1000) == pytest.approx(3)
+    assert change(1, 1, 1, 1, 1, 1, 1, 1, 1, 1e-9) > -5  # the ends alone say −9
+    assert 0 < change(1, 1e9, 1e9, 1e9, 1e9, 10) <= 1  # the ends say 1
+    assert change(10, 1, 1e6, 1e6, 1e6, 1) == 0  # line and ends disagree
+    assert change(1, 2, 3) == 0  # too few
 
 
 def test_a_relu_layer_halves_the_mean_square():
