@@ -49,7 +49,7 @@ ALARM = ValidityMap(
     assumes="wide ReLU layers without biases, normal weights of variance g²/n",
     quantity="change of the gradient over the depth (powers of ten)",
     threshold=math.log10(CHANGE[1]),
-    x=Axis("depth", "depth D (layers)", (6, 12, 24, 36), logarithmic=True, whole=True),
+    x=Axis("depth", "depth D (layers)", (6, 10, 16, 26), logarithmic=True, whole=True),
     y=Axis("gain", "gain g", (0.7, 1.0, 1.2, 1.414, 2.0, 2.8), logarithmic=True),
     measure=decades,
     predict=predicted_decades,
