@@ -273,7 +273,7 @@ def _by_unit(layer: Layer, weight: Tensor) -> Tensor:
         return weight.transpose(-1, -2).flatten(0, -2)
     if layer.kind.startswith("conv_transpose"):
         return weight.transpose(0, 1).flatten(1)
-    return weight.flatten(1)
+    return weight.flatten(1) if weight.dim() > 1 else weight[None]
 
 
 def _agreement(found: _Gradients) -> tuple[float, float, float]:
@@ -294,7 +294,7 @@ def _agreement(found: _Gradients) -> tuple[float, float, float]:
 
 
 def _table(model: nn.Module, probe: Probe, found: _Gradients, rate: float | None) -> pd.DataFrame:
-    parameters = dict(model.named_parameters())
+    parameters = {**dict(model.named_buffers()), **dict(model.named_parameters())}
     rows = [_row(layer, parameters[layer.weight], found, rate) for layer in probe.layers.values()]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*SHOWN])
 

@@ -148,8 +148,8 @@ class Probe(TorchFunctionMode):
         super().__init__()
         self.layers: dict[tuple[str, str], Layer] = {}
         self.by_weight: dict[str, Layer] = {}  # without lookups: their units are rows
-        for name, parameter in model.named_parameters():
-            parameter._weight_name = name  # type: ignore[attr-defined]
+        for name, one in chain(model.named_parameters(), model.named_buffers()):
+            one._weight_name = name  # type: ignore[attr-defined,union-attr]
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None

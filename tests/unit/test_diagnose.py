@@ -358,11 +358,11 @@ def test_the_steps_are_those_of_gradient_descent():
     both = torch.cat([x, x]), torch.cat([y, y])
     order = torch.randperm(256, generator=torch.Generator().manual_seed(0))
     parts = list(zip(both[0][order].split(128), both[1][order].split(128), strict=True))
-    before = [float(F.cross_entropy(net(a), b)) for a, b in parts]
+    before = [F.cross_entropy(net(a), b).item() for a, b in parts]
     for a, b in [*parts, parts[0]]:
         optimiser.zero_grad()
         value = F.cross_entropy(own(a), b)
-        losses.append(float(value))
+        losses.append(value.item())
         value.backward()
         optimiser.step()
     rises = np.array(losses) - np.array([*before, before[0]])
@@ -449,6 +449,22 @@ def test_weights_computed_from_parameters_are_named():
     net = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(64, 10)))
     table = cu.diagnose(net, some_data(), F.cross_entropy).table
     assert table["layer"][0].startswith("0") and table["gradient"][0] > 0
+
+
+def test_weights_of_one_axis_and_weights_divided_by_their_norm():
+    class Vector(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.ones(64))
+
+        def forward(self, x):
+            return x @ self.w
+
+    x, y = some_data()
+    assert list(cu.diagnose(Vector(), (x, y.float()), F.mse_loss).table["layer"]) == ["w"]
+    normed = nn.utils.parametrizations.spectral_norm(nn.Linear(64, 10))
+    table = cu.diagnose(nn.Sequential(normed), (x, y), F.cross_entropy).table
+    assert table["bias_cancels"].notna().all() and len(table) == 1
 
 
 def test_inputs_of_several_kinds():
