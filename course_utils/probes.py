@@ -149,7 +149,7 @@ class Probe(TorchFunctionMode):
         self.layers: dict[tuple[str, str], Layer] = {}
         self.by_weight: dict[str, Layer] = {}  # without lookups: their units are rows
         for name, one in chain(model.named_parameters(), model.named_buffers()):
-            one._weight_name = name  # type: ignore[attr-defined,union-attr]
+            one._weight_name = name  # type: ignore[attr-defined]
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
