@@ -149,26 +149,28 @@ def diagnose(
         'inputs_scale'
     """
     _check(model, loss, rate, minibatches, batch)
-    loader = (
-        getattr(data, "generator", None),
-        getattr(getattr(data, "sampler", None), "generator", None),
-    )
+    inner = getattr(data, "batch_sampler", None)
+    drawers = (data, getattr(data, "sampler", None), inner, getattr(inner, "sampler", None))
+    generators = dict.fromkeys(getattr(one, "generator", None) for one in drawers)
     with (
-        randomness_kept(*dict.fromkeys(loader)),
+        randomness_kept(*generators),
         torch.inference_mode(False),
         torch.enable_grad(),
     ):
         chosen = _minibatches(data, minibatches, batch)
         examined = private_copy(model)
         device = next(examined.parameters()).device
-        chosen = [(_moved(x, device), _moved(t, device)) for x, t in chosen]
-        loss = private_copy(loss).to(device) if isinstance(loss, nn.Module) else loss
-        return _examine(examined, chosen, loss, rate)
+        chosen = [_each(one, lambda part: part.detach().to(device)) for one in chosen]
+        criterion = private_copy(loss).to(device) if isinstance(loss, nn.Module) else loss
+        return _examine(
+            examined, chosen, lambda z, t: criterion(z, _each(t, Tensor.clone)), rate
+        )
 
 
 def _examine(
     model: nn.Module, chosen: list[tuple[Any, Any]], loss: Loss, rate: float | None
 ) -> Diagnosis:
+    tracked = _tracked(model)
     evaluation = _evaluation(model, chosen, loss)  # first: training moves running statistics
     if not model.training:
         model.train()
@@ -176,29 +178,54 @@ def _examine(
     given = _gradients(model, chosen, loss, probe)
     shuffled = _shuffled(chosen)
     dealt = _gradients(model, shuffled, loss) if shuffled else None
-    agreement, squared_mean, trace = _agreement(given)
-    size = _size(chosen[0])
-    numbers: Numbers = {
-        "loss": _mean(given.losses),
-        "loss_constant": _mean(given.constant),
-        "loss_evaluation": evaluation,
-        "learned": 1 - _mean(given.losses) / _mean(given.constant)
-        if _mean(given.constant)
-        else 0.0,
-        "agreement": agreement,
-        "agreement_shuffled": _agreement(dealt)[0] if dealt else math.nan,
-        "noise_scale": size * trace / squared_mean if squared_mean > 0 else math.inf,
-        "unused": float(given.unused),
-    }
-    if math.isnan(numbers["learned"]):
-        numbers["learned"] = 0.0
+    numbers = _numbers(given, dealt, _size(chosen[0]))
+    numbers |= {"loss_evaluation": evaluation, "tracked": tracked}
     table = _table(model, probe, given, rate)
     numbers |= _profiles(table, next(model.parameters()).dtype)
+    numbers["cut"] = float(_cut(model, probe, given))
     if rate is not None:
         old = (dealt or given).losses
         numbers |= _steps(model, shuffled or chosen, old, loss, rate)
         numbers["update"] = float(table["update"].max()) if len(table) else math.nan
+        numbers["fall"] = _ratio(rate * numbers["squared_mean"], abs(numbers["loss"]))
     return Diagnosis(table, numbers, findings(table, numbers))
+
+
+def _numbers(given: _Gradients, dealt: _Gradients | None, size: int) -> Numbers:
+    """Numbers of the whole network: its losses, and how its gradients agree."""
+    agreement, squared_mean, trace = _agreement(given)
+    loss, constant = _mean(given.losses), _mean(given.constant)
+    return {
+        "loss": loss,
+        "loss_constant": constant,
+        "loss_zero": _mean(given.zero),
+        # a share of a loss that may be less than 0 means nothing
+        "learned": 1 - loss / constant if loss >= 0 and constant > 0 else math.nan,
+        "gradient": math.sqrt(sum(given.squares.values()) / len(given.losses)),
+        "agreement": agreement,
+        "agreement_shuffled": _agreement(dealt)[0] if dealt else math.nan,
+        "squared_mean": squared_mean if squared_mean > 0 else math.nan,
+        "noise_scale": size * trace / squared_mean if squared_mean > 0 else math.inf,
+        "minibatches": float(len(given.losses)),
+        "examples": float(size * len(given.losses)),
+        "unused": float(given.unused),
+    }
+
+
+def _tracked(model: nn.Module) -> float:
+    """The fewest minibatches that any running statistics have seen; infinite without any."""
+    seen = (getattr(one, "num_batches_tracked", None) for one in model.modules())
+    return min((float(one) for one in seen if one is not None), default=math.inf)
+
+
+def _cut(model: nn.Module, probe: Probe, found: _Gradients) -> bool:
+    """Whether a layer with a gradient is given what a trainable one without makes."""
+    trainable = {name for name, one in model.named_parameters() if one.requires_grad}
+    without = trainable - found.squares.keys()
+    return any(
+        layer.weight in found.squares and any(one.weight in without for one in layer.sources)
+        for layer in probe.layers.values()
+    )
 
 
 @dataclass
@@ -207,6 +234,7 @@ class _Gradients:
 
     losses: list[float] = field(default_factory=list)
     constant: list[float] = field(default_factory=list)
+    zero: list[float] = field(default_factory=list)
     total: dict[str, Tensor] = field(default_factory=dict)
     squares: dict[str, float] = field(default_factory=dict)
     one_sign: dict[str, float] = field(default_factory=dict)
@@ -229,7 +257,8 @@ def _gradients(
         parts = torch.autograd.grad(value, list(parameters.values()), allow_unused=True)
         found.losses.append(float(value.detach()))
         if probe is not None:
-            found.constant.append(_constant_answer(outputs, t, loss))
+            found.constant.append(_answer(outputs, t, loss, _mean_of_all))
+            found.zero.append(_answer(outputs, t, loss, lambda z, _: torch.zeros_like(z)))
         found.unused = sum(one is None for one in parts)
         largest = max((float(one.abs().max()) for one in parts if one is not None), default=0.0)
         for (name, parameter), part in zip(parameters.items(), parts, strict=True):
@@ -295,11 +324,16 @@ def _agreement(found: _Gradients) -> tuple[float, float, float]:
 
 def _table(model: nn.Module, probe: Probe, found: _Gradients, rate: float | None) -> pd.DataFrame:
     parameters = {**dict(model.named_buffers()), **dict(model.named_parameters())}
-    rows = [_row(layer, parameters[layer.weight], found, rate) for layer in probe.layers.values()]
+    rows = [
+        _row(layer, parameters[layer.weight], parameters.get(layer.bias or ""), found, rate)
+        for layer in probe.layers.values()
+    ]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*SHOWN])
 
 
-def _row(layer: Layer, weight: Tensor, found: _Gradients, rate: float | None) -> dict[str, Any]:
+def _row(
+    layer: Layer, weight: Tensor, bias: Tensor | None, found: _Gradients, rate: float | None
+) -> dict[str, Any]:
     minibatches = len(found.losses)
     n_in, n_out = _fans(layer, weight)
     scheme = recognise(_by_unit(layer, weight), n_in, n_out) if layer.kind not in LOOKUPS else ""
@@ -323,6 +357,9 @@ def _row(layer: Layer, weight: Tensor, found: _Gradients, rate: float | None) ->
         "scheme": scheme,
         "gain": n_in * float(weight.detach().var(correction=0)),
         **_given(layer),
+        "shrinks": _ratio(rms, math.sqrt(layer.given.mean_square())),
+        "constant": _constant(layer),
+        "silent": _silent(layer),
         "rms": rms,
         "spread": spread,
         "varying": spread / rms if rms > 0 else math.nan,
@@ -338,11 +375,35 @@ def _row(layer: Layer, weight: Tensor, found: _Gradients, rate: float | None) ->
         and n_out > 1
         and found.alike.get(layer.weight, False),
         "bias_cancels": _cancels(layer),
+        "bias_ratio": _bias_ratio(layer, bias),
         "update": _ratio(rate * norm, size) if rate is not None else math.nan,
         "first": layer.first,
         "feeds": layer.feeds,
         "finite": finite,
     }
+
+
+def _constant(layer: Layer) -> bool:
+    """Whether all examples give it the same, and the layers before could not differ."""
+    told = layer.given.count > 1 and not bool(layer.given.differs().any())
+    return told and not any(bool(one.passed.differs().any()) for one in layer.sources)
+
+
+def _silent(layer: Layer) -> float:
+    """Share of the units it is given that never differ, although a layer before does."""
+    if layer.given.count < 2 or not any(one.passed.differs().any() for one in layer.sources):
+        return math.nan
+    return 1 - float(layer.given.differs().double().mean())
+
+
+def _bias_ratio(layer: Layer, bias: Tensor | None) -> float:
+    """Rms of the biases over that of what the weights bring; NaN without biases."""
+    shape = layer.passed.mean().shape
+    if bias is None or bias.shape != shape:
+        return math.nan
+    b = bias.detach().double()
+    rest = (layer.passed.mean() - b).square() + layer.passed.variance()
+    return _ratio(float(b.square().mean().sqrt()), float(rest.mean().sqrt()))
 
 
 def _ratio(step: float, size: float) -> float:
@@ -390,21 +451,32 @@ def _cancels(layer: Layer) -> float:
 
 
 def _profiles(table: pd.DataFrame, dtype: torch.dtype) -> Numbers:
-    """How signals and gradients change with depth, and where they would leave float range."""
+    """How signals and gradients change with depth, and where that would end.
+
+    Numbers end with the range of floats; what differs between examples is lost before, in
+    the rounding of what does not.
+    """
     limits = torch.finfo(dtype)
     found: Numbers = {}
     for way in ("forward", "backward"):
-        fits = [_fit(table, column, way) for column in COLUMNS[way]] if len(table) else []
-        slope, change, last = max(fits, key=lambda fit: abs(fit[1]), default=(math.nan, 0.0, 0.0))
-        found |= {f"{way}_factor": 10**slope, f"{way}_change": change, f"{way}_depth": math.inf}
-        if abs(slope) > 0.01:
-            limit = math.log10(limits.max if slope > 0 else limits.smallest_normal)
+        fits = {column: _fit(table, column, way) for column in COLUMNS[way] if len(table)}
+        column = max(fits, key=lambda column: abs(fits[column][1]), default="")
+        slope, change, last, jump = fits.get(column, (math.nan, 0.0, 0.0, math.nan))
+        lost = column == "spread" and slope < 0
+        found |= {
+            f"{way}_factor": 10**slope, f"{way}_change": change, f"{way}_depth": math.inf,
+            f"{way}_jump": jump, f"{way}_lost": float(lost),
+        }  # fmt: skip
+        if abs(slope) > 0.01 and math.isnan(jump):
+            end = limits.eps * table["rms"].iloc[-1] if lost else limits.smallest_normal
+            limit = math.log10(limits.max if slope > 0 else end)
             found[f"{way}_depth"] = len(table) + max(0.0, (limit - last) / slope)
     return found
 
 
-def _fit(table: pd.DataFrame, column: str, way: str) -> tuple[float, float, float]:
-    """Slope of the logarithm by layer, the change over the depth, and the last logarithm.
+def _fit(table: pd.DataFrame, column: str, way: str) -> tuple[float, float, float, float]:
+    """Slope of the logarithm by layer, the change over the depth, the last logarithm, and the
+    row in which more than half of the change happens, or NaN.
 
     The change is the smaller one of the fitted line's and of that between the ends; 0 if
     they have different signs. Without four numbers more than 0 there is no slope.
@@ -413,12 +485,16 @@ def _fit(table: pd.DataFrame, column: str, way: str) -> tuple[float, float, floa
     values = values if way == "forward" else values[::-1]
     places = np.flatnonzero(np.isfinite(values) & (values > 0))
     if len(places) < 4:
-        return math.nan, 0.0, 0.0
+        return math.nan, 0.0, 0.0, math.nan
     logs = np.log10(values[places])
     slope = float(np.polyfit(places, logs, 1)[0])
     total, ends = slope * float(places[-1] - places[0]), float(logs[-1] - logs[0])
     change = min(total, ends, key=abs) if total * ends > 0 else 0.0
-    return slope, change, float(logs[-1])
+    steps = np.diff(logs) * np.sign(ends)
+    most = int(steps.argmax())
+    row = int(places[most + 1]) if way == "forward" else len(values) - 1 - int(places[most])
+    jump = float(row) if steps[most] > abs(ends) / 2 else math.nan
+    return slope, change, float(logs[-1]), jump
 
 
 def _steps(
@@ -465,14 +541,25 @@ def _evaluation(model: nn.Module, chosen: list[tuple[Any, Any]], loss: Loss) -> 
 
 
 @torch.no_grad()
-def _constant_answer(outputs: Any, t: Any, loss: Loss) -> float:
-    """The loss if every example got the minibatch's mean output: of knowing nothing."""
-    if not isinstance(outputs, Tensor) or not outputs.is_floating_point() or not outputs.dim():
+def _answer(
+    outputs: Any, t: Any, loss: Loss, instead: Callable[[Tensor, int | None], Tensor]
+) -> float:
+    """The loss with other outputs; NaN if it cannot be had."""
+    size = t.shape[0] if isinstance(t, Tensor) and t.dim() else None
+
+    def changed(z: Tensor) -> Tensor:
+        return instead(z.detach(), size) if z.is_floating_point() and z.dim() else z
+
+    try:
+        return float(loss(_each(outputs, changed), t))
+    except (TypeError, ValueError, RuntimeError, AttributeError):  # a loss that wants more
         return math.nan
-    size = t.shape[0] if isinstance(t, Tensor) and t.dim() else outputs.shape[0]
-    axis = next((a for a, n in enumerate(outputs.shape) if n == size), 0)
-    mean = outputs.detach().mean(dim=axis, keepdim=True).expand_as(outputs)
-    return float(loss(mean, t))
+
+
+def _mean_of_all(z: Tensor, size: int | None) -> Tensor:
+    """Each example gets the minibatch's mean output: of knowing nothing."""
+    axis = next((a for a, n in enumerate(z.shape) if n == (size or z.shape[0])), 0)
+    return z.mean(dim=axis, keepdim=True).expand_as(z)
 
 
 def _shuffled(chosen: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
@@ -548,21 +635,24 @@ def _piece(x: Any, part: slice) -> Any:
     return tuple(_piece(value, part) for value in x)
 
 
-def _moved(x: Any, device: torch.device) -> Any:
+def _each(x: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """The same lists, tuples and dictionaries with each tensor changed."""
     if isinstance(x, Tensor):
-        return x.detach().to(device)
+        return change(x)
     if isinstance(x, dict):
-        return {key: _moved(value, device) for key, value in x.items()}
-    return type(x)(_moved(value, device) for value in x) if type(x) in (tuple, list) else x
+        changed = {key: _each(value, change) for key, value in x.items()}
+        return changed if type(x) is dict else type(x)(**changed)
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return type(x)(*(_each(value, change) for value in x))
+    return type(x)(_each(value, change) for value in x) if type(x) in (tuple, list) else x
 
 
 def _called(model: nn.Module, x: Any) -> Any:
     """The outputs; a layer that works in place gets inputs of its own."""
+    x = _each(x, Tensor.clone)
     if isinstance(x, dict):
         return model(**x)
-    if isinstance(x, (tuple, list)):
-        return model(*x)
-    return model(x.clone())
+    return model(*x) if isinstance(x, (tuple, list)) else model(x)
 
 
 def _size(minibatch: tuple[Any, Any]) -> int:

@@ -57,12 +57,17 @@ UNEQUAL = (20.0, 100.0)  # largest spread of a feature over the median one
 OFF_CENTRE = (1.0, 3.0)  # rms mean over rms spread of the inputs
 FLAT = (0.5, 0.7)  # share of a layer's numbers where the activation is flat
 DEAD = (0.75, 0.9)  # share of a layer's units; He's layers have up to a half
+SIGNALS = {"forward": "signals", "backward": "gradients"}
 CHANGE = (1e2, 1e3)  # factor over the whole depth, of a root mean square
+SHRINKS = (1 / 30, 1 / 300)  # rms of the first pre-activations over that of the inputs
+START = (5.0, 10.0)  # loss over that of outputs 0
 SHARE = (1e-2, 1e-3)  # of the rms of pre-activations, what differs between examples
+FEWEST = 4  # minibatches without which their agreement says nothing
 AGREEMENT = 0.2  # cosine lost against minibatches drawn at random
 GAP = (0.2, 0.5)  # share of what was learned that evaluation loses
+YOUNG = 30  # minibatches that running statistics have seen: at momentum 0.1, 0.9³⁰ = 4 % is left
 WORSE = (0.2, 1.0)  # rise of the loss by a few steps: at their end, and at most
-SLOW = 1e-6  # update over weight, in the layer that moves most
+SLOW = (1e-5, 1e-6)  # share of the loss that one step removes, rate·|G|²/loss
 LEARNED = 0.5  # share of the loss of a constant answer that training has removed
 CANCELS = 1e-4  # bias's gradient over the sum of its parts' sizes
 
@@ -104,7 +109,18 @@ def _names(rows: pd.DataFrame) -> str:
 
 
 def inputs_scale(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
-    """Inputs much too large, too small, or of very unequal spreads."""
+    """Inputs much too large, too small, of very unequal spreads, or all equal."""
+    fed = table[table["first"]] if len(table) else table
+    if len(fed) and fed["constant"].all() and numbers["examples"] > 1:
+        return Finding(
+            "inputs_scale",
+            SERIOUS,
+            _names(fed),
+            0.0,
+            "the inputs do not differ from one example to the next.",
+            "look at what the data loader gives.",
+            "02_zero_centring.ipynb",
+        )
     for _, row in _first(table).iterrows():
         spread, length, unequal = row["input_spread"], row["input_length"], row["input_unequal"]
         degree = max(_degree(spread, SCALE), _degree(length, SMALL) if length > 0 else 0)
@@ -174,6 +190,28 @@ def symmetry(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
     )
 
 
+def first_layer(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
+    """A first layer that makes scaled inputs tiny: no trend over the layers shows it."""
+    rows = _first(table)
+    rows = rows[rows["shrinks"].notna() & (rows["normalised"] == "")]
+    if not len(rows):
+        return None
+    row = rows.loc[rows["shrinks"].idxmin()]
+    degree = _softened(_degree(row["shrinks"], SHRINKS), numbers)
+    if not degree:
+        return None
+    return Finding(
+        "first_layer",
+        degree,
+        row["layer"],
+        row["shrinks"],
+        f"it makes inputs of rms {row['rms'] / row['shrinks']:.3g} into pre-activations of "
+        f"{row['rms']:.2g}: all later layers work with numbers as small.",
+        f"draw its weights larger ({_start(rows)}).",
+        "03_variance_growth.ipynb",
+    )
+
+
 def saturated(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
     """Hidden tanh or sigmoid units where the activation is flat."""
     rows = table[table["feeds"] & (table["saturated"] > FLAT[0])] if len(table) else table
@@ -187,37 +225,54 @@ def saturated(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
         worst,
         f"{worst:.0%} of the activations lie where the slope is below 5 % of its maximum "
         f"(√q up to {rows['rms'].max():.3g}).",
-        f"scale the weights down ({_start(rows)}), or normalise the pre-activations.",
+        f"smaller pre-activations ({_start(rows)}), or normalise them.",
         "04_bad_starts.ipynb",
     )
 
 
 def _start(rows: pd.DataFrame) -> str:
+    """How to draw the weights, unless the biases are what is wrong, or they are so drawn."""
     kind = rows["activation"].mode()
     kind = kind.iloc[0] if len(kind) else ""
-    start = {
-        "relu": "Kaiming: variance 2/n_in",
-        "tanh": "Glorot: variance 2/(n_in + n_out), or orthogonal",
-        "sigmoid": "Glorot with a gain of 4, or tanh instead",
-    }
+    names, words = {
+        "relu": ("kaiming", "Kaiming: variance 2/n_in"),
+        "tanh": ("glorot orthogonal", "Glorot: variance 2/(n_in + n_out), or orthogonal"),
+        "sigmoid": ("", "tanh instead of sigmoid, and Glorot's start"),
+    }.get(kind, ("lecun", "variance near 1/n_in"))
     looks = rows["scheme"].mode()
-    now = f"; now: {looks.iloc[0]}" if len(looks) else ""
-    return start.get(kind, "variance near 1/n_in") + now
+    now = looks.iloc[0] if len(looks) else ""
+    if any(name in now for name in names.split()):
+        return _biases(rows) or f"the weights look as they should: {now}"
+    return ", ".join(part for part in (_biases(rows), words) if part) + (now and f"; now: {now}")
+
+
+def _biases(rows: pd.DataFrame) -> str:
+    """A word on biases that are larger than all that the weights bring, or none."""
+    ratio = rows["bias_ratio"].max()
+    return f"biases at 0 (now up to {ratio:.2g} × what the weights bring)" if ratio > 5 else ""
 
 
 def dead(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
-    """ReLU units that fire for no example."""
-    rows = table[table["feeds"] & (table["dead"] > DEAD[0])] if len(table) else table
+    """Units that fire for no example, or are the same for all."""
+    if not len(table):
+        return None
+    rows, share = table[table["feeds"] & (table["dead"] > DEAD[0])], "dead"
+    if not len(rows):
+        rows, share = table[table["silent"] > DEAD[0]], "silent"
     if not len(rows):
         return None
-    worst = rows["dead"].max()
+    worst = rows[share].max()
     return Finding(
         "dead",
         _softened(_degree(worst, DEAD), numbers),
         _names(rows),
         worst,
-        f"{worst:.0%} of the units are 0 for every example seen, and get no gradient.",
-        "biases at 0, a smaller rate, or an activation with a slope on the left (leaky ReLU).",
+        f"{worst:.0%} of the units are 0 for every example seen, and get no gradient."
+        if share == "dead"
+        else f"{worst:.0%} of the units it is given are the same for every example, although "
+        "the layer before differs.",
+        f"{_biases(rows) or 'biases at 0'}, a smaller rate, or an activation with a slope on "
+        "the left (leaky ReLU).",
         "01_activations.ipynb",
     )
 
@@ -226,14 +281,16 @@ def exploding(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
     """Signals or gradients that grow with depth, up to numbers that are none."""
     if not math.isfinite(numbers["loss"]):
         broken = table[~table["finite"]] if len(table) else table
-        where = broken["layer"].iloc[0] if len(broken) else "the loss"
         return Finding(
             "exploding",
             SERIOUS,
-            where,
+            broken["layer"].iloc[0] if len(broken) else "the loss",
             math.inf,
-            f"numbers are no longer finite: the loss is {numbers['loss']}.",
-            "look at the layer before: smaller weights, scaled inputs, a smaller rate.",
+            f"numbers are no longer finite: the loss is {numbers['loss']}"
+            + ("." if len(broken) else ", although the numbers in all layers are finite."),
+            "look at the layer before: smaller weights, scaled inputs, a smaller rate."
+            if len(broken)
+            else "look at the loss itself: 0/0, a log of 0, a minibatch without a target?",
             "03_variance_growth.ipynb",
         )
     return _profile("exploding", table, numbers, 1)
@@ -243,7 +300,7 @@ def vanishing(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
     """Signals, what distinguishes examples, or gradients that shrink with depth."""
     found = _profile("vanishing", table, numbers, -1)
     if found is None or found.severity < SERIOUS:
-        hidden = table[table["feeds"] & (table["varying"] < SHARE[0])] if len(table) else table
+        hidden = table[_alike(table)] if len(table) else table
         if len(hidden):
             least = hidden["varying"].min()
             degree = _softened(_degree(least, SHARE), numbers)
@@ -261,35 +318,62 @@ def vanishing(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
     return found
 
 
+def _alike(table: pd.DataFrame) -> pd.Series:
+    """Hidden layers that say nearly the same to all; not those that are told the same."""
+    return table["feeds"] & (table["varying"] < SHARE[0]) & ~table["constant"]
+
+
 def _profile(kind: str, table: pd.DataFrame, numbers: Numbers, sign: int) -> Finding | None:
-    worst, text = 0.0, ""
-    for way, words in (("forward", "signals"), ("backward", "gradients")):
-        change = sign * numbers.get(f"{way}_change", 0.0)
-        if change > worst:
-            worst = change
-            depth = numbers[f"{way}_depth"]
-            leave = f"; at depth {depth:.0f} they would leave float range" if depth < 1e4 else ""
-            text = (
-                f"{words} change by a factor of 10^{sign * change:.1f} over the depth, "
-                f"{numbers[f'{way}_factor']:.3g} a layer{leave}."
-            )
+    changes = {way: sign * numbers.get(f"{way}_change", 0.0) for way in SIGNALS}
+    way = max(changes, key=lambda way: changes[way])
+    worst = max(0.0, changes[way])
     degree = _softened(_degree(10**worst if worst < 300 else math.inf, CHANGE), numbers)
     if not degree:
         return None
+    jump = numbers[f"{way}_jump"]  # the row after which most of it happens
+    text = f"{SIGNALS[way]} change by a factor of 10^{sign * worst:.1f} over the depth, "
     return Finding(
         kind,
         degree,
-        _names(table),
+        _names(table if math.isnan(jump) else table.iloc[[int(jump)]]),
         10.0 ** (sign * min(worst, 300.0)),
-        text,
+        text + (_steady(numbers, way) if math.isnan(jump) else "most of it in this one layer."),
         f"{_start(table)}; or normalise, or scale residual branches down.",
         "05_glorot_and_kaiming.ipynb" if sign < 0 else "03_variance_growth.ipynb",
+    )
+
+
+def _steady(numbers: Numbers, way: str) -> str:
+    """The factor a layer, and the depth at which it would end."""
+    depth, lost = numbers[f"{way}_depth"], numbers[f"{way}_lost"]
+    end = "be lost in rounding" if lost else "leave float range"
+    end = f"; at depth {depth:.0f} they would {end}" if depth < 1e4 else ""
+    return f"{numbers[f'{way}_factor']:.3g} a layer{end}."
+
+
+def loss_scale(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
+    """A network that starts far worse than one whose outputs are all 0."""
+    ratio = numbers["loss"] / numbers["loss_zero"] if numbers["loss_zero"] > 0 else math.nan
+    degree = _degree(ratio, START)
+    if not degree:
+        return None
+    return Finding(
+        "loss_scale",
+        degree,
+        "the outputs",
+        ratio,
+        f"the loss is {numbers['loss']:.3g}; outputs of 0 would cost "
+        f"{numbers['loss_zero']:.3g}. The outputs are far too large.",
+        "smaller weights in the last layer, or in the one before which the table's rms jumps.",
+        "03_variance_growth.ipynb",
     )
 
 
 def disagreement(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
     """Minibatches that agree less than the same examples dealt out at random."""
     given, shuffled = numbers["agreement"], numbers["agreement_shuffled"]
+    if numbers["minibatches"] < FEWEST:  # a mean over too few pairs
+        return None
     if not (shuffled - given > AGREEMENT and given < shuffled / 2):
         return None
     return Finding(
@@ -314,14 +398,18 @@ def evaluation_gap(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
     degree = _degree(share, GAP)
     if not degree:
         return None
+    young = numbers["tracked"] < YOUNG
+    seen = f" The running statistics have seen only {numbers['tracked']:.0f} minibatches."
     return Finding(
         "evaluation_gap",
-        degree,
+        REMARK if young else degree,
         "eval() against train()",
         share,
         f"the same examples cost {numbers['loss']:.3g} in training mode and "
-        f"{numbers['loss_evaluation']:.3g} in evaluation.",
-        "check the running statistics: their momentum, how many minibatches they saw, and "
+        f"{numbers['loss_evaluation']:.3g} in evaluation.{seen if young else ''}",
+        "train on and look again."
+        if young
+        else "check the running statistics: their momentum, how many minibatches they saw, and "
         "whether those had today's weights.",
         "07_batch_norm.ipynb",
     )
@@ -353,18 +441,34 @@ def _or_zero(value: float) -> float:
     return abs(value) if math.isfinite(value) else 0.0
 
 
+def no_gradient(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
+    """A loss that changes with no parameter."""
+    if numbers["gradient"] != 0:
+        return None
+    return Finding(
+        "no_gradient",
+        SERIOUS,
+        "all parameters",
+        0.0,
+        "the gradient is exactly 0 in all parameters: no rate can help.",
+        "look at the outputs and the loss: is the last activation flat there, a unit dead?",
+        "01_activations.ipynb",
+    )
+
+
 def rate_too_small(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
     """Steps that would take for ever, in a network that has not learned."""
-    update = numbers.get("update", math.nan)
-    if not update < SLOW or numbers["learned"] > 0.2:
+    fall = numbers["fall"]
+    degree = _degree(fall, SLOW)
+    if not degree or numbers["learned"] > 0.2:
         return None
     return Finding(
         "rate_too_small",
-        SERIOUS,
+        degree,
         "the step",
-        update,
-        f"in the layer that moves most, a step changes weights by {update:.1g} of their size.",
-        "a larger rate: about 0.001 of the weights a step is usual.",
+        fall,
+        f"a thousand steps like this one lower the loss by {1000 * fall:.1g} of itself.",
+        "multiply the rate by 10 until a few steps are too large, and go one back.",
         "11_descent.ipynb",
     )
 
@@ -407,22 +511,26 @@ def one_sign(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
 
 def unused(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
     """Parameters that do not enter the loss."""
-    count = numbers["unused"]
+    count, cut = numbers["unused"], numbers["cut"] > 0
     if not count > 0:
         return None
     return Finding(
         "unused",
-        REMARK,
+        SERIOUS if cut else REMARK,
         "parameters",
         count,
-        f"{count:.0f} trainable parameter tensors do not enter the loss at all.",
-        "look for a layer that forward() forgets, or a detach().",
+        f"no gradient arrives at {count:.0f} trainable parameter tensors"
+        + (", although layers that learn are given what they make." if cut else "."),
+        "look for a detach(), .data or no_grad() in forward()."
+        if cut
+        else "look for a layer that forward() or the loss forgets.",
         "09_what_is_averaged.ipynb",
     )
 
 
 RULES: tuple[Callable[[pd.DataFrame, Numbers], Finding | None], ...] = (
-    inputs_scale, inputs_centre, symmetry, saturated, dead, exploding, vanishing,
-    disagreement, evaluation_gap, rate_too_large, rate_too_small, redundant_bias, one_sign, unused,
+    inputs_scale, inputs_centre, symmetry, first_layer, saturated, dead, exploding, vanishing,
+    loss_scale, no_gradient, unused, disagreement, evaluation_gap, rate_too_large, rate_too_small,
+    redundant_bias, one_sign,
 )  # fmt: skip
 KINDS = tuple(rule.__name__ for rule in RULES)

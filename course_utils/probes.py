@@ -26,12 +26,13 @@ CONVOLUTIONS = {f"conv{kind}{d}d" for kind in ("", "_transpose") for d in (1, 2,
 RECURRENT = {
     f"{kind}{end}" for kind in ("lstm", "gru", "rnn_tanh", "rnn_relu") for end in ("", "_cell")
 }
+RECURRENT_RELU = {"rnn_relu", "rnn_relu_cell"}
 LOOKUPS = {"embedding", "embedding_bag"}
 ATTENTION = {"multi_head_attention_forward"}
 WEIGHTED = DENSE | CONVOLUTIONS | RECURRENT | LOOKUPS | ATTENTION
 INPUT_FIRST = DENSE - {"linear", "bilinear"}  # weights of shape (n_in, n_out)
 RELUS = {"relu", "relu_", "relu6"}
-SQUASHING = {"tanh", "tanh_", "sigmoid", "sigmoid_", "hardtanh", "hardsigmoid"}
+SQUASHING = {"tanh", "tanh_", "sigmoid", "sigmoid_", "hardtanh", "hardsigmoid", "softsign"}
 SMOOTH = {"gelu", "silu", "leaky_relu", "leaky_relu_", "elu", "selu", "celu", "softplus", "mish"}
 ACTIVATIONS = RELUS | SQUASHING | SMOOTH
 BATCH_NORMS = {"batch_norm", "instance_norm"}
@@ -75,6 +76,10 @@ class Sums:
         assert self.squares is not None
         return (self.squares / self.count - self.mean().square()).clamp(min=0)
 
+    def differs(self) -> Tensor:
+        """Whether each unit is not the same for all examples, up to float64's rounding."""
+        return self.variance() > 1e-14 * self.mean().square()
+
     def mean_square(self) -> float:
         """Mean of the squares of all entries; NaN if there were none."""
         return float(self.squares.mean()) / self.count if self.squares is not None else math.nan
@@ -92,8 +97,8 @@ class Layer:
         activation: of z, or ``""``; ``normalised``: by what z is normalised directly.
         flat, seen: how many numbers lay where the activation is flat, of how many.
         fired: for ReLU, by unit: whether it was ever more than 0.
-        first: whether it is given the network's inputs; ``feeds``: whether a later
-            weighted operation takes what it passed on.
+        first: whether it is given the network's inputs; ``sources``: the layers before;
+            ``feeds``: whether a later weighted operation takes what it passed on.
     """
 
     name: str
@@ -110,6 +115,7 @@ class Layer:
     seen: int = 0
     fired: Tensor | None = None
     first: bool = False
+    sources: tuple[Layer, ...] = ()
     feeds: bool = False
     finite: Any = True
     hidden_size: int = 0
@@ -159,7 +165,7 @@ class Probe(TorchFunctionMode):
         tensors = list(_tensors(chain(args, kwargs.values())))
         weights = [one for one in tensors if hasattr(one, "_weight_name")]
         signals = [one for one in tensors if not hasattr(one, "_weight_name")]
-        sources = {id(one): getattr(one, "_layer", None) for one in signals}
+        sources = {id(one): getattr(one, "_layers", ()) for one in signals}
         direct = bool(signals) and getattr(signals[0], "_direct", False)
         if name == "clamp" and (kwargs.get("min", args[1:2]) in (0, (0,), (0.0,))):
             name = "relu"
@@ -173,19 +179,18 @@ class Probe(TorchFunctionMode):
         if not signals:
             for one in found if weights else ():
                 if not hasattr(one, "_weight_name"):  # computed from weights: named for them
-                    largest = max(weights, key=lambda weight: weight.numel())
+                    largest = _largest(weights)
                     one._weight_name = largest._weight_name  # type: ignore[attr-defined]
             return result
-        layer = next((one for one in sources.values() if one is not None), None)
-        if layer is None:
+        layers = _joined(sources.values())
+        if not layers:
             return result
         if name in NORMALISATIONS and direct:
-            layer.normalised = layer.normalised or name
+            layers[0].normalised = layers[0].normalised or name
         if name in ACTIVATIONS:
-            _activated(layer, name, found[0])
+            _activated(layers[0], name, found[0])
         for one in found:
-            one._layer = layer  # type: ignore[attr-defined]
-            one._direct = False  # type: ignore[attr-defined]
+            one._layers, one._direct = layers, False  # type: ignore[attr-defined]
         return result
 
     def _weighted(
@@ -193,10 +198,10 @@ class Probe(TorchFunctionMode):
         kind: str,
         weights: list[Tensor],
         signals: list[Tensor],
-        sources: dict[int, Layer | None],
+        sources: dict[int, tuple[Layer, ...]],
         z: Tensor,
     ) -> None:
-        largest = max(weights, key=lambda one: one.numel())
+        largest = _largest(weights)
         if kind in RECURRENT:  # the weights from hidden to hidden units
             largest = next(
                 (one for one in weights if one.dim() == 2 and one is not weights[0]), largest
@@ -214,21 +219,34 @@ class Probe(TorchFunctionMode):
         layer.calls += 1
         layer.hidden_size = z.shape[-1]
         given = next((one for one in signals if one.is_floating_point()), None)
-        source = sources[id(given)] if given is not None else None
-        if source is not None:
+        layer.sources = sources[id(given)] if given is not None else ()
+        for source in layer.sources:
             source.feeds = True
-        elif given is not None and layer.calls == 1:
+        if given is not None and not layer.sources and layer.calls == 1:
             layer.first = True
         with torch.no_grad():
             if given is not None:
                 layer.given.add(given.detach(), unit_axes(kind, given))
             layer.passed.add(z.detach(), unit_axes(kind, z))
             layer.finite = layer.finite & z.detach().isfinite().all()
+            if kind in RECURRENT - RECURRENT_RELU:
+                _flat(layer, z.detach(), kind)
         if z.requires_grad:
             z.register_hook(
                 lambda error: layer.errors.add(error, unit_axes(kind, error), absolute=True)
             )
-        z._layer, z._direct = layer, True  # type: ignore[attr-defined]
+        z._layers, z._direct = (layer,), True  # type: ignore[attr-defined]
+
+
+def _largest(weights: list[Tensor]) -> Tensor:
+    """The largest of those that learn, or of all if none does."""
+    return max(weights, key=lambda one: (one.requires_grad, one.numel()))
+
+
+def _joined(sources: Iterable[tuple[Layer, ...]]) -> tuple[Layer, ...]:
+    """The first layer, and all others of which it is not yet known whether they feed one."""
+    layers = list({id(one): one for some in sources for one in some}.values())
+    return (*layers[:1], *(one for one in layers[1:] if not one.feeds))
 
 
 @torch.no_grad()
@@ -246,9 +264,14 @@ def _activated(layer: Layer, name: str, h: Tensor) -> None:
         if layer.fired is None or layer.fired.shape == fired.shape:
             layer.fired = fired if layer.fired is None else layer.fired | fired
     if name in SQUASHING:
-        centred = 2 * h - 1 if "sigmoid" in name else h
-        layer.flat = layer.flat + (centred.abs() > FLAT_OUTPUT).sum()
-        layer.seen += h.numel()
+        _flat(layer, 2 * h - 1 if "sigmoid" in name else h, name)
+
+
+def _flat(layer: Layer, h: Tensor, name: str) -> None:
+    """Count outputs near ±1, where the slope is below ``FLAT_SLOPE`` of its maximum."""
+    edge = 1 - math.sqrt(FLAT_SLOPE) if name == "softsign" else FLAT_OUTPUT
+    layer.flat = layer.flat + (h.abs() > edge).sum()
+    layer.seen += h.numel()
 
 
 def _tensors(things: Iterable[Any]) -> Iterator[Tensor]:
