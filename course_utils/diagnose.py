@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,7 @@ MINIBATCHES, BATCH = 8, 64
 # what may change steadily with depth: signals, or what of them differs between examples
 COLUMNS = {"forward": ("rms", "spread"), "backward": ("gradient",)}
 Loss = Callable[[Any, Any], Tensor]
+_Fit = tuple[float, float, float, float]  # what _fit returns
 Data = Iterable[tuple[Any, Any]] | tuple[Any, Tensor]
 SHOWN = ["layer", "scheme", "input_mean", "rms", "varying", "saturated", "dead", "gradient",
          "update"]  # fmt: skip
@@ -89,10 +91,13 @@ class Diagnosis:
 def _sentence(n: Numbers) -> str:
     parts = [f"loss {n['loss']:.3g} (a constant answer {n['loss_constant']:.3g}, "
              f"in evaluation {n['loss_evaluation']:.3g})"]  # fmt: skip
+    if math.isnan(n["learned"]) and math.isfinite(n["loss"]):
+        parts.append("how much is learned is not known")
     for way in ("forward", "backward"):
         if not math.isnan(n[f"{way}_factor"]):
             depth = n[f"{way}_depth"]
-            leaves = f", float range left at depth {depth:.0f}" if depth < 1e4 else ""
+            end = "lost in rounding" if n[f"{way}_lost"] else "float range left"
+            leaves = f", {end} at depth {depth:.0f}" if depth < 1e4 else ""
             parts.append(f"{way} factor {n[f'{way}_factor']:.3g} a layer{leaves}")
     if not math.isnan(n["agreement"]):
         parts.append(
@@ -115,7 +120,9 @@ def diagnose(
     A copy of the network is examined: parameters, buffers, gradients, modes, hooks and
     random states stay exactly as they are. It is examined in the modes that its modules
     have, or in training mode if the whole network is in evaluation mode. Hooks of yours run
-    on the copy too. Operations inside compiled or scripted code are not heard.
+    on the copy too: one that collects outputs in a list of yours collects these. Operations
+    inside compiled or scripted code are not heard, nor those of a method that was replaced
+    by a function which calls the original's.
 
     Args:
         model: any module with parameters that require gradients.
@@ -154,6 +161,7 @@ def diagnose(
     generators = dict.fromkeys(getattr(one, "generator", None) for one in drawers)
     with (
         randomness_kept(*generators),
+        _buffers_kept(model),
         torch.inference_mode(False),
         torch.enable_grad(),
     ):
@@ -162,9 +170,19 @@ def diagnose(
         device = next(examined.parameters()).device
         chosen = [_each(one, lambda part: part.detach().to(device)) for one in chosen]
         criterion = private_copy(loss).to(device) if isinstance(loss, nn.Module) else loss
-        return _examine(
-            examined, chosen, lambda z, t: criterion(z, _each(t, Tensor.clone)), rate
-        )
+        return _examine(examined, chosen, lambda z, t: criterion(z, _each(t, Tensor.clone)), rate)
+
+
+@contextmanager
+def _buffers_kept(model: nn.Module) -> Iterator[None]:
+    """Put buffers back, since a loss may call the model itself."""
+    before = {one: one.detach().clone() for one in model.buffers()}
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for one, values in before.items():
+                one.copy_(values)
 
 
 def _examine(
@@ -357,7 +375,7 @@ def _row(
         "scheme": scheme,
         "gain": n_in * float(weight.detach().var(correction=0)),
         **_given(layer),
-        "shrinks": _ratio(rms, math.sqrt(layer.given.mean_square())),
+        "input_rms": math.sqrt(layer.given.mean_square()),
         "constant": _constant(layer),
         "silent": _silent(layer),
         "rms": rms,
@@ -462,19 +480,29 @@ def _profiles(table: pd.DataFrame, dtype: torch.dtype) -> Numbers:
         fits = {column: _fit(table, column, way) for column in COLUMNS[way] if len(table)}
         column = max(fits, key=lambda column: abs(fits[column][1]), default="")
         slope, change, last, jump = fits.get(column, (math.nan, 0.0, 0.0, math.nan))
-        lost = column == "spread" and slope < 0
         found |= {
             f"{way}_factor": 10**slope, f"{way}_change": change, f"{way}_depth": math.inf,
-            f"{way}_jump": jump, f"{way}_lost": float(lost),
+            f"{way}_jump": jump, f"{way}_lost": 0.0,
         }  # fmt: skip
         if abs(slope) > 0.01 and math.isnan(jump):
-            end = limits.eps * table["rms"].iloc[-1] if lost else limits.smallest_normal
-            limit = math.log10(limits.max if slope > 0 else end)
+            limit = math.log10(limits.max if slope > 0 else limits.smallest_normal)
             found[f"{way}_depth"] = len(table) + max(0.0, (limit - last) / slope)
+            if column != "spread":
+                continue
+            lost = len(table) + _until_lost(fits, math.log10(limits.eps))
+            if lost < found[f"{way}_depth"]:
+                found |= {f"{way}_depth": lost, f"{way}_lost": 1.0}
     return found
 
 
-def _fit(table: pd.DataFrame, column: str, way: str) -> tuple[float, float, float, float]:
+def _until_lost(fits: dict[str, _Fit], limit: float) -> float:
+    """In how many more layers what differs falls below a share of the root mean square."""
+    (slope, _, spread, _), (steady, _, rms, _) = fits["spread"], fits["rms"]
+    away = slope - steady
+    return max(0.0, (limit + rms - spread) / away) if away < -0.01 else math.inf
+
+
+def _fit(table: pd.DataFrame, column: str, way: str) -> _Fit:
     """Slope of the logarithm by layer, the change over the depth, the last logarithm, and the
     row in which more than half of the change happens, or NaN.
 

@@ -60,14 +60,14 @@ DEAD = (0.75, 0.9)  # share of a layer's units; He's layers have up to a half
 SIGNALS = {"forward": "signals", "backward": "gradients"}
 CHANGE = (1e2, 1e3)  # factor over the whole depth, of a root mean square
 SHRINKS = (1 / 30, 1 / 300)  # rms of the first pre-activations over that of the inputs
-START = (5.0, 10.0)  # loss over that of outputs 0
+START = (4.0, 10.0)  # loss over that of outputs 0
 SHARE = (1e-2, 1e-3)  # of the rms of pre-activations, what differs between examples
 FEWEST = 4  # minibatches without which their agreement says nothing
 AGREEMENT = 0.2  # cosine lost against minibatches drawn at random
 GAP = (0.2, 0.5)  # share of what was learned that evaluation loses
 YOUNG = 30  # minibatches that running statistics have seen: at momentum 0.1, 0.9³⁰ = 4 % is left
 WORSE = (0.2, 1.0)  # rise of the loss by a few steps: at their end, and at most
-SLOW = (1e-5, 1e-6)  # share of the loss that one step removes, rate·|G|²/loss
+SLOW = (3e-5, 3e-6)  # share of the loss that one step removes, rate·|G|²/loss
 LEARNED = 0.5  # share of the loss of a constant answer that training has removed
 CANCELS = 1e-4  # bias's gradient over the sum of its parts' sizes
 
@@ -193,19 +193,20 @@ def symmetry(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
 def first_layer(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
     """A first layer that makes scaled inputs tiny: no trend over the layers shows it."""
     rows = _first(table)
-    rows = rows[rows["shrinks"].notna() & (rows["normalised"] == "")]
+    rows = rows[rows["normalised"] == ""] if len(rows) else rows
     if not len(rows):
         return None
-    row = rows.loc[rows["shrinks"].idxmin()]
-    degree = _softened(_degree(row["shrinks"], SHRINKS), numbers)
+    ratios = rows["rms"] / rows["input_rms"]
+    row, ratio = rows.loc[ratios.idxmin()], ratios.min()
+    degree = _softened(_degree(ratio, SHRINKS), numbers)
     if not degree:
         return None
     return Finding(
         "first_layer",
         degree,
         row["layer"],
-        row["shrinks"],
-        f"it makes inputs of rms {row['rms'] / row['shrinks']:.3g} into pre-activations of "
+        ratio,
+        f"it makes inputs of rms {row['input_rms']:.3g} into pre-activations of "
         f"{row['rms']:.2g}: all later layers work with numbers as small.",
         f"draw its weights larger ({_start(rows)}).",
         "03_variance_growth.ipynb",

@@ -26,7 +26,6 @@ CONVOLUTIONS = {f"conv{kind}{d}d" for kind in ("", "_transpose") for d in (1, 2,
 RECURRENT = {
     f"{kind}{end}" for kind in ("lstm", "gru", "rnn_tanh", "rnn_relu") for end in ("", "_cell")
 }
-RECURRENT_RELU = {"rnn_relu", "rnn_relu_cell"}
 LOOKUPS = {"embedding", "embedding_bag"}
 ATTENTION = {"multi_head_attention_forward"}
 WEIGHTED = DENSE | CONVOLUTIONS | RECURRENT | LOOKUPS | ATTENTION
@@ -229,7 +228,7 @@ class Probe(TorchFunctionMode):
                 layer.given.add(given.detach(), unit_axes(kind, given))
             layer.passed.add(z.detach(), unit_axes(kind, z))
             layer.finite = layer.finite & z.detach().isfinite().all()
-            if kind in RECURRENT - RECURRENT_RELU:
+            if kind.startswith("rnn_tanh"):  # of an LSTM or GRU the gates are not to be seen
                 _flat(layer, z.detach(), kind)
         if z.requires_grad:
             z.register_hook(

@@ -18,6 +18,7 @@ from course_utils.diagnose import _fit
 from course_utils.findings import KINDS, SERIOUS, findings
 from course_utils.probes import private_copy
 from course_utils.recognition import recognise
+from tests import held_out
 from tests.ailments import BROKEN, HEALTHY, Attention, LastOutput, Reader, broken, cnn, healthy
 from tests.answers import tell_apart
 
@@ -55,7 +56,107 @@ def test_what_is_broken_is_found_first(name, seed):
 
 
 def test_every_serious_kind_has_a_broken_network():
-    assert set(BROKEN.values()) == set(KINDS) - {"unused"}
+    assert {*BROKEN.values(), *held_out.BROKEN.values()} == set(KINDS)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", held_out.HEALTHY)
+def test_a_healthy_network_that_was_held_out_has_no_serious_finding(name, seed):
+    found = cu.diagnose(**held_out.healthy(name, seed))
+    assert not found.serious, found
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", held_out.BROKEN)
+def test_a_fault_that_was_held_out_is_found_first(name, seed):
+    found = cu.diagnose(**held_out.broken(name, seed)).findings
+    assert found and found[0].kind == held_out.BROKEN[name] and found[0].severity > 1, found
+
+
+def test_young_running_statistics_are_a_remark_that_says_so():
+    (found,) = cu.diagnose(**held_out.healthy("ResNet, 5 updates", SEEDS[0])).findings
+    assert found.kind == "evaluation_gap" and found.severity == 1
+    assert "only 5 minibatches" in found.text
+
+
+def test_the_remedy_names_the_biases_and_not_a_start_that_is_there():
+    for name in ("biases + 20, tanh", "biases + 1000", "biases − 20, GELU"):
+        first = cu.diagnose(**held_out.broken(name, 0)).findings[0]
+        assert "biases at 0" in first.remedy, first
+        assert "aiming" not in first.remedy and "lorot" not in first.remedy, first
+
+
+def test_one_layer_that_does_it_is_named_and_no_depth_given():
+    (found,) = cu.diagnose(**held_out.broken("layer 5 of 10 × 0.001", 0)).serious
+    assert found.where == "10" and "this one layer" in found.text and "depth 1" not in found.text
+
+
+def test_two_minibatches_are_too_few_for_disagreement():
+    numbers = {"loss": 1.0, "agreement": 0.0, "agreement_shuffled": 0.5, "gradient": 1.0}
+    kinds = [
+        [one.kind for one in findings(pd.DataFrame(), numbers | {"minibatches": count})]
+        for count in (2.0, 8.0)
+    ]
+    assert kinds == [[], ["disagreement"]]
+
+
+def test_a_loss_that_is_nan_on_its_own_is_told_from_layers_that_are():
+    x, y = some_data()
+    net = relu_net(64, 20, 10)
+    targets = torch.where(y == 3, y, -100)
+    first = cu.diagnose(net, (x, targets), F.cross_entropy, batch=4).findings[0]
+    assert "the loss itself" in first.remedy and "finite" in first.text
+    net[0].weight.data[0, 0] = math.inf
+    first = cu.diagnose(net, (x, y), F.cross_entropy).findings[0]
+    assert first.where == "0" and "smaller weights" in first.remedy
+
+
+def test_how_much_is_learned_is_not_known_of_a_loss_below_zero():
+    x, y = some_data()
+    found = cu.diagnose(relu_net(64, 20, 10), (x, y), lambda z, t: F.cross_entropy(z, t) - 5)
+    assert math.isnan(found.numbers["learned"])
+    assert "not known" in repr(found)
+
+
+def test_a_constant_answer_of_several_outputs():
+    class Wrapped(nn.Module):
+        def __init__(self, way):
+            super().__init__()
+            self.net, self.way = relu_net(64, 20, 10), way
+
+        def forward(self, x):
+            return {"z": self.net(x)} if self.way == "z" else (self.net(x), x)
+
+    data = some_data()
+    plain = cu.diagnose(relu_net(64, 20, 10), data, F.cross_entropy).numbers
+    for way in ("z", 0):
+        found = cu.diagnose(Wrapped(way), data, lambda o, t, way=way: F.cross_entropy(o[way], t))
+        for one in ("loss_constant", "loss_zero", "learned"):
+            assert found.numbers[one] == pytest.approx(plain[one])
+
+
+def test_what_differs_is_lost_in_rounding_before_floats_end():
+    def sigmoid_net(depth):
+        sizes = [64, *[32] * depth, 10]
+        return relu_net(*sizes, scheme=start.normal(1.0), seed=1, hidden=nn.Sigmoid)
+
+    x, y = some_data(512)
+    found = cu.diagnose(sigmoid_net(30), (x, y), F.cross_entropy)
+    depth = found.numbers["forward_depth"]
+    assert "lost in rounding" in found.findings[0].text
+    deep = sigmoid_net(70)
+    zs = [module for module in deep if isinstance(module, nn.Linear)]
+    differs = []
+    for h, net in ((x, deep), (x.double(), copy.deepcopy(deep).double())):
+        rows = []
+        for module in net:
+            h = module(h)
+            if isinstance(module, nn.Linear):
+                rows.append(h.detach().double().std(dim=0).mean())
+        differs.append(torch.stack(rows))
+    wrong = (differs[0] / differs[1]).log().abs() > math.log(2)
+    first = int(wrong.nonzero()[0]) + 1
+    assert len(zs) == 71 and abs(depth - first) < 12, (depth, first)
 
 
 def test_parameters_outside_the_loss_are_told():
@@ -171,6 +272,45 @@ def test_a_loader_and_its_generator_are_as_before():
     before = g.get_state()
     cu.diagnose(relu_net(64, 20, 10), loader, F.cross_entropy)
     assert torch.equal(before, g.get_state())
+
+
+def test_a_batch_samplers_own_generator_is_as_before():
+    x, y = some_data()
+    g = torch.Generator().manual_seed(5)
+    order = torch.utils.data.RandomSampler(x, generator=g)
+    own = torch.utils.data.BatchSampler(order, 32, False)
+    before = g.get_state()
+    loader = DataLoader(TensorDataset(x, y), batch_sampler=own)
+    cu.diagnose(relu_net(64, 20, 10), loader, F.cross_entropy)
+    assert torch.equal(before, g.get_state())
+
+
+def test_several_inputs_and_targets_are_as_before_though_changed_in_place():
+    class Adds(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = relu_net(64, 20, 1)
+
+        def forward(self, a, b):
+            a += b
+            return self.net(a)
+
+    def loss(z, t):
+        t += 1
+        return F.mse_loss(z[:, 0], t)
+
+    x, y = some_data()
+    t = y.float()
+    cu.diagnose(Adds(), ((x, x.clone()), t), loss, rate=0.01)
+    assert torch.equal(x, some_data()[0]) and torch.equal(t, y.float())
+
+
+def test_a_loss_that_calls_the_model_leaves_its_statistics():
+    x, y = some_data()
+    net = nn.Sequential(nn.Linear(64, 10), nn.BatchNorm1d(10))
+    before = state_of(net)
+    cu.diagnose(net, (x, y), lambda z, t: F.cross_entropy(z, t) + net(x).square().mean())
+    assert same(before, state_of(net))
 
 
 def test_it_works_without_gradients_switched_on():
@@ -320,11 +460,17 @@ def test_one_odd_layer_makes_no_trend():
     def change(*values):
         return _fit(pd.DataFrame({"rms": values}), "rms", "forward")[1]
 
+    def jump(way, *values):
+        return _fit(pd.DataFrame({"rms": values}), "rms", way)[3]
+
     assert change(1, 10, 100, 1000) == pytest.approx(3)
     assert change(1, 1, 1, 1, 1, 1, 1, 1, 1, 1e-9) > -5  # the ends alone say −9
     assert 0 < change(1, 1e9, 1e9, 1e9, 1e9, 10) <= 1  # the ends say 1
     assert change(10, 1, 1e6, 1e6, 1e6, 1) == 0  # line and ends disagree
     assert change(1, 2, 3) == 0  # too few
+    assert jump("forward", 1, 1, 1e-4, 1e-4, 1e-4) == 2
+    assert jump("backward", 1, 1, 1e4, 1e4, 1e4) == 2  # its weights shrink what comes back
+    assert math.isnan(jump("forward", 1, 10, 100, 1000))
 
 
 def test_a_relu_layer_halves_the_mean_square():
@@ -449,6 +595,20 @@ def test_weights_computed_from_parameters_are_named():
     net = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(64, 10)))
     table = cu.diagnose(net, some_data(), F.cross_entropy).table
     assert table["layer"][0].startswith("0") and table["gradient"][0] > 0
+
+
+def test_a_weight_under_a_mask_is_named_for_the_weight():
+    class Masked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("mask", torch.tril(torch.ones(64, 64)))
+            self.w, self.readout = nn.Parameter(torch.randn(64, 64) / 8), nn.Linear(64, 10)
+
+        def forward(self, x):
+            return self.readout(F.relu(F.linear(x, self.mask * self.w)))
+
+    row = cu.diagnose(Masked(), some_data(), F.cross_entropy, rate=0.1).table.iloc[0]
+    assert row["layer"] == "w" and row["update"] > 0
 
 
 def test_weights_of_one_axis_and_weights_divided_by_their_norm():
