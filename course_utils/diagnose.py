@@ -49,9 +49,12 @@ class Diagnosis:
             ``layer``, ``kind``, ``calls``; ``scheme`` it may have been drawn from and
             ``gain`` n_in·Var W; of what it is given ``input_mean`` (rms mean over rms
             spread), ``input_spread``, ``input_length``, ``input_unequal``,
-            ``conditioning`` (1 + ‖mean‖²/mean variance); of z ``rms`` √q, ``spread`` over
+            ``conditioning`` (1 + ‖mean‖²/mean variance), ``input_rms``, ``constant`` (all
+            examples alike, for no fault of a layer before), ``silent`` (share of units that
+            never differ, though a layer before does); of z ``rms`` √q, ``spread`` over
             examples, ``varying`` = spread/rms; ``activation``, ``saturated``, ``dead``;
-            ``gradient`` ‖∂L/∂z‖ of a minibatch; ``one_sign``; ``bias_cancels``;
+            ``gradient`` ‖∂L/∂z‖ of a minibatch; ``one_sign``; ``bias_cancels``,
+            ``bias_ratio`` (rms of the biases over that of what the weights bring);
             ``update`` (rms of rate·gradient over rms of the weights).
         numbers: those of the whole network, such as ``"loss"``, ``"agreement"``,
             ``"noise_scale"``, ``"forward_factor"``, ``"forward_depth"``.
@@ -660,6 +663,10 @@ def _piece(x: Any, part: slice) -> Any:
         return x[part]
     if isinstance(x, dict):
         return {key: _piece(value, part) for key, value in x.items()}
+    if not isinstance(x, (tuple, list)):
+        raise TypeError(
+            f"inputs must be a tensor, or a tuple or dictionary of tensors, got {type(x).__name__}"
+        )
     return tuple(_piece(value, part) for value in x)
 
 

@@ -60,14 +60,15 @@ DEAD = (0.75, 0.9)  # share of a layer's units; He's layers have up to a half
 SIGNALS = {"forward": "signals", "backward": "gradients"}
 CHANGE = (1e2, 1e3)  # factor over the whole depth, of a root mean square
 SHRINKS = (1 / 30, 1 / 300)  # rms of the first pre-activations over that of the inputs
-START = (4.0, 10.0)  # loss over that of outputs 0
+START = (3.0, 10.0)  # loss over that of outputs 0
 SHARE = (1e-2, 1e-3)  # of the rms of pre-activations, what differs between examples
 FEWEST = 4  # minibatches without which their agreement says nothing
 AGREEMENT = 0.2  # cosine lost against minibatches drawn at random
 GAP = (0.2, 0.5)  # share of what was learned that evaluation loses
 YOUNG = 30  # minibatches that running statistics have seen: at momentum 0.1, 0.9³⁰ = 4 % is left
 WORSE = (0.2, 1.0)  # rise of the loss by a few steps: at their end, and at most
-SLOW = (3e-5, 3e-6)  # share of the loss that one step removes, rate·|G|²/loss
+SLOW = (1e-4, 1e-5)  # share of the loss that one step removes, rate·|G|²/loss
+STILL = 1e-4  # and update over weight in the layer that moves most
 LEARNED = 0.5  # share of the loss of a constant answer that training has removed
 CANCELS = 1e-4  # bias's gradient over the sum of its parts' sizes
 
@@ -460,7 +461,7 @@ def no_gradient(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
 def rate_too_small(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
     """Steps that would take for ever, in a network that has not learned."""
     fall = numbers["fall"]
-    degree = _degree(fall, SLOW)
+    degree = _degree(fall, SLOW) if numbers["update"] < STILL else 0
     if not degree or numbers["learned"] > 0.2:
         return None
     return Finding(
@@ -468,7 +469,8 @@ def rate_too_small(table: pd.DataFrame, numbers: Numbers) -> Finding | None:
         degree,
         "the step",
         fall,
-        f"a thousand steps like this one lower the loss by {1000 * fall:.1g} of itself.",
+        f"a thousand steps like this one lower the loss by {1000 * fall:.1g} of itself; the "
+        f"layer that moves most by {numbers['update']:.1g} of its weights each.",
         "multiply the rate by 10 until a few steps are too large, and go one back.",
         "11_descent.ipynb",
     )

@@ -72,24 +72,26 @@ class GPT(nn.Module):
     def __init__(self, spread: float = 0.02, tokens: int = 30, width: int = 32) -> None:
         super().__init__()
         self.embedding = nn.Embedding(tokens, width)
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(5))
-        self.attend = nn.ModuleList(nn.Linear(width, 3 * width) for _ in range(2))
-        self.project = nn.ModuleList(nn.Linear(width, width) for _ in range(2))
-        self.up = nn.ModuleList(nn.Linear(width, 4 * width) for _ in range(2))
-        self.down = nn.ModuleList(nn.Linear(4 * width, width) for _ in range(2))
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(7))
+        self.attend = nn.ModuleList(nn.Linear(width, 3 * width) for _ in range(3))
+        self.project = nn.ModuleList(nn.Linear(width, width) for _ in range(3))
+        self.up = nn.ModuleList(nn.Linear(width, 4 * width) for _ in range(3))
+        self.down = nn.ModuleList(nn.Linear(4 * width, width) for _ in range(3))
         for one in self.modules():
             if isinstance(one, (nn.Linear, nn.Embedding)):
                 nn.init.normal_(one.weight, std=spread)
+            if isinstance(one, nn.Linear):
+                nn.init.zeros_(one.bias)
 
     def forward(self, tokens: Tensor) -> Tensor:
         h = self.embedding(tokens)
-        for i in range(2):
+        for i in range(3):
             parts = self.attend[i](self.norms[2 * i](h)).chunk(3, -1)
             q, k, v = (z.unflatten(-1, (4, 8)).transpose(1, 2) for z in parts)
             heads = F.scaled_dot_product_attention(q, k, v, is_causal=True)
             h = h + self.project[i](heads.transpose(1, 2).flatten(2))
             h = h + self.down[i](F.gelu(self.up[i](self.norms[2 * i + 1](h))))
-        return (self.norms[4](h) @ self.embedding.weight.T).transpose(1, 2)
+        return (self.norms[6](h) @ self.embedding.weight.T).transpose(1, 2)
 
 
 class Siren(nn.Module):
@@ -298,7 +300,7 @@ def _broken(seed: int) -> dict[str, tuple[str, Callable[[], Case]]]:
         "first layer × 0.001, tanh": ("first_layer", lambda: case(
             changed(net(10, nn.Tanh), 0, weight=1e-3), x, y)),
         "last layer × 10": ("loss_scale", lambda: case(changed(net(4), -1, weight=10.0), x, y)),
-        "GPT, spread 1": ("exploding", lambda: {
+        "GPT, spread 1": ("exploding or loss_scale", lambda: {
             "model": drawn(seed, lambda: GPT(1.0)), "data": tokens(seed),
             "loss": F.cross_entropy}),
         "second branch dead": ("dead", lambda: case(branches(F.relu, bias=-20.0), x, y)),
