@@ -73,6 +73,33 @@ LEARNED = 0.5  # share of the loss of a constant answer that training has remove
 CANCELS = 1e-4  # bias's gradient over the sum of its parts' sizes
 
 
+def thresholds() -> pd.DataFrame:
+    """Beyond what a rule says *worth mending*, and *serious*; "share" is one of 1.
+
+    Example:
+        >>> float(thresholds().set_index("finding").loc["dead", "serious"])
+        0.9
+    """
+    bars = [
+        ("inputs_scale", "spread of the inputs", SCALE),
+        ("inputs_scale", "length of the centred inputs, below", SMALL),
+        ("inputs_scale", "largest spread over the median one", UNEQUAL),
+        ("inputs_centre", "mean over spread", OFF_CENTRE),
+        ("first_layer", "√q over rms of the inputs, below", SHRINKS),
+        ("saturated", "share where the slope is under 5 %", FLAT),
+        ("dead", "share that never fires", DEAD),
+        ("exploding, vanishing", "factor over the depth", CHANGE),
+        ("vanishing", "share that differs, below", SHARE),
+        ("loss_scale", "loss over that of outputs 0", START),
+        ("disagreement", "cosine lost by the order", (math.nan, AGREEMENT)),
+        ("evaluation_gap", "share of what was learned", GAP),
+        ("rate_too_large", "rise of the loss in a few steps", (math.nan, WORSE[0])),
+        ("rate_too_small", "share of the loss a step, below", SLOW),
+    ]
+    rows = [(finding, number, *pair) for finding, number, pair in bars]
+    return pd.DataFrame(rows, columns=["finding", "number", "worth mending", "serious"])
+
+
 def findings(table: pd.DataFrame, numbers: Numbers) -> tuple[Finding, ...]:
     """All findings, the most serious first, causes before their consequences.
 

@@ -309,7 +309,7 @@ def diagnosis(table: pd.DataFrame) -> Figure:
     places = np.arange(1, len(table) + 1)
     _profile_line(axes[0], places, table["spread"], "spread of z over examples", "blue", "o")
     _profile_line(axes[0], places, table["gradient"], "length of ∂L/∂z", "vermilion", "s")
-    axes[0].set(yscale="log", title="Signals and gradients, layer by layer")
+    axes[0].set(yscale="log", title="Signals and gradients, layer by layer", ylabel="size")
     for shift, (column, colour) in enumerate((("saturated", "orange"), ("dead", "purple"))):
         height = table[column].to_numpy(dtype=float)
         axes[1].bar(places + 0.4 * shift - 0.2, height, 0.4, label=f"{column} share",
@@ -317,11 +317,10 @@ def diagnosis(table: pd.DataFrame) -> Figure:
     axes[1].set(ylim=(0, 1), title="Saturated activations and dead units", ylabel="share")
     _profile_line(axes[2], places, table["input_mean"], "mean/spread of its inputs", "green", "o")
     axes[2].axhline(1, color="grey", linewidth=0.8)
-    axes[2].set(yscale="log", title="How far from centred a layer's inputs are")
+    axes[2].set(yscale="log", title="How far from centred a layer's inputs are", ylabel="ratio")
     if steps:
         _profile_line(axes[3], places, table["update"], "step/weights", "sky", "o")
-        axes[3].axhspan(1e-4, 1e-2, color="grey", alpha=0.15)
-        axes[3].set(yscale="log", title="One step against the weights (grey: usual)")
+        axes[3].set(yscale="log", title="One step against the weights", ylabel="ratio")
     axes[-1].set_xlabel("layer, from the inputs to the outputs")
     if len(table) <= 8:
         axes[-1].set_xticks(places, table["layer"], rotation=20)

@@ -29,11 +29,12 @@ def _hooks(net: nn.Module) -> int:
 
 def rms_of_layers(answer: Callable[..., Any]) -> str | None:
     """Exercise 1: root mean squares heard by hooks, that are gone afterwards."""
-    net = _net()
+    flat = _net()
+    net = nn.Sequential(flat[:2], nn.Sequential(flat[2:4], flat[4]))  # layers within layers
     x = torch.randn(20, 5, generator=torch.Generator().manual_seed(132))
     said = [float(as_tensor(one)) for one in attempted(answer(net, x))]
     h, expected = x, []
-    for module in net:
+    for module in flat:
         h = module(h)
         if isinstance(module, nn.Linear):
             expected.append(float(h.detach().double().square().mean().sqrt()))

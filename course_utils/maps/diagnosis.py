@@ -1,4 +1,4 @@
-"""Map of chapter 13: at which depth and gain the doctor raises the alarm."""
+"""Map of chapter 13: at which depth and gain the doctor raises no alarm."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from course_utils.diagnose import diagnose
+from course_utils.diagnose import Diagnosis, diagnose
 from course_utils.findings import CHANGE
 from course_utils.initialization import initialize, lecun
 from course_utils.maps.common import Axis, ValidityMap
@@ -18,11 +18,10 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "ge
 EXAMPLES = 32
 
 
-@lru_cache(maxsize=2048)
-def decades(
+def example(
     seed: int, depth: float, gain: float, activation: str = "relu", width: int = 100
-) -> float:
-    """By how many powers of ten the gradient's length changes over the depth."""
+) -> Diagnosis:
+    """The diagnosis of a random network of this depth and gain."""
     g = generator(seed, "doctor")
     layers: list[nn.Module] = []
     for _ in range(int(depth)):
@@ -34,21 +33,28 @@ def decades(
     def loss(z: Tensor, t: Tensor) -> Tensor:
         return (z * t).mean()
 
-    found = diagnose(net, (x, t), loss, minibatches=2, batch=EXAMPLES)
-    return abs(found.numbers["backward_change"])
+    return diagnose(net, (x, t), loss, minibatches=2, batch=EXAMPLES)
+
+
+@lru_cache(maxsize=2048)
+def decades(
+    seed: int, depth: float, gain: float, activation: str = "relu", width: int = 100
+) -> float:
+    """Minus the powers of ten by which the gradient's length changes over the depth."""
+    return -abs(example(seed, depth, gain, activation, width).numbers["backward_change"])
 
 
 def predicted_decades(depth: float, gain: float) -> float:
-    """(D − 1) |log₁₀(g²/2)|/2: wide layers multiply the mean square by g²/2."""
-    return (depth - 1) * abs(math.log10(gain**2 / 2)) / 2
+    """−(D − 1) |log₁₀(g²/2)|/2: wide layers multiply the mean square by g²/2."""
+    return -(depth - 1) * abs(math.log10(gain**2 / 2)) / 2
 
 
 ALARM = ValidityMap(
     claim="ch13-alarm-map",
-    statement="the doctor calls the network's gradients vanishing or exploding",
+    statement="the doctor raises no serious alarm: gradients keep within a factor of 1000",
     assumes="wide ReLU layers without biases, normal weights of variance g²/n",
-    quantity="change of the gradient over the depth (powers of ten)",
-    threshold=math.log10(CHANGE[1]),
+    quantity="−|change of the gradient over the depth| (powers of ten)",
+    threshold=-math.log10(CHANGE[1]),
     x=Axis("depth", "depth D (layers)", (6, 10, 16, 26), logarithmic=True, whole=True),
     y=Axis("gain", "gain g", (0.7, 1.0, 1.2, 1.414, 2.0, 2.8), logarithmic=True),
     measure=decades,

@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import course_utils as cu
 from course_utils.diagnose import _fit
-from course_utils.findings import KINDS, SERIOUS, findings
+from course_utils.findings import KINDS, SERIOUS, findings, thresholds
+from course_utils.maps.diagnosis import example
 from course_utils.probes import private_copy
 from course_utils.recognition import recognise
 from tests import held_out
@@ -815,6 +816,7 @@ def test_exercise_listen():
             (hooked(lambda z: z.square().mean()), "or its root"),
             (hooked(lambda z: z.relu().square().mean().sqrt()), "what the activation makes"),
             (lambda net, x: right(net, x)[:2], "3 linear layers"),
+            (lambda net, x: [1.0 for one in net if isinstance(one, nn.Linear)], "3 linear layers"),
         ],
     )
 
@@ -898,7 +900,25 @@ def test_exercise_without_a_trace():
 
 def test_the_map_is_predicted_and_measured():
     chart = cu.the_map("ch13-alarm-map")
-    assert chart.predict(31, 2.0) == pytest.approx(30 * math.log10(2**0.5))
+    assert chart.predict(31, 2.0) == pytest.approx(-30 * math.log10(2**0.5))
     assert chart.measure(0, depth=12, gain=1.0, width=300) == pytest.approx(
         chart.predict(12, 1.0), abs=0.15
     )
+
+
+@pytest.mark.parametrize("gain", [0.7, 1.2, 1.414, 2.0, 2.8])
+def test_the_maps_number_is_what_the_alarm_hangs_on(gain):
+    chart = cu.the_map("ch13-alarm-map")
+    for depth in (6, 16):
+        found = example(1, depth, gain)
+        alarm = any(one.kind in ("vanishing", "exploding") for one in found.serious)
+        assert alarm == (chart.measure(1, depth=depth, gain=gain) < chart.threshold)
+
+
+def test_thresholds_are_those_of_the_rules():
+    table = thresholds()
+    assert {kind for kinds in table["finding"] for kind in kinds.split(", ")} <= set(KINDS)
+    bar = float(table.set_index("finding").loc["loss_scale", "serious"])
+    for loss, severity in ((0.99 * bar, 2), (1.01 * bar, 3)):
+        numbers = {"loss": loss, "loss_zero": 1.0, "gradient": 1.0}
+        assert [one.severity for one in findings(pd.DataFrame(), numbers)] == [severity]
