@@ -2,9 +2,10 @@
 
 Modules are floors, and a module imports only what stands before it here.
 
-Ground: ``seeding``, ``quadrature``, ``data``, ``activations``, ``theory``, ``signals``.
+Ground: ``seeding``, ``quadrature``, ``data``, ``deliveries``, ``activations``, ``theory``,
+``signals``.
 Middle: ``initialization``, ``normalization``, ``networks``, ``training``,
-``pretraining``, ``descent``, ``gradients``, ``landscape``, ``probes``,
+``pretraining``, ``descent``, ``optimizers``, ``gradients``, ``landscape``, ``probes``,
 ``recognition``, ``findings``, ``diagnose``, ``maps``, ``validity``.
 Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_arrows``,
 ``explorer_page``, ``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``.
@@ -15,6 +16,7 @@ from course_utils import (
     initialization,
     landscape,
     normalization,
+    optimizers,
     plots,
     pretraining,
     signals,
@@ -34,6 +36,7 @@ from course_utils.activations import (
 from course_utils.bets import break_it, brier_score, load_bets
 from course_utils.claims import claim
 from course_utils.data import digits, inputs_with_mean, standard_digits
+from course_utils.deliveries import deliveries
 from course_utils.descent import (
     eigenvalues,
     gradient_descent,
@@ -73,6 +76,7 @@ __all__ = [
     "control",
     "counterexamples",
     "cross_entropy",
+    "deliveries",
     "diagnose",
     "digits",
     "eigenvalues",
@@ -91,6 +95,7 @@ __all__ = [
     "normalization",
     "one_example_at_a_time",
     "one_sign",
+    "optimizers",
     "path_ratio",
     "plots",
     "pretraining",

@@ -15,9 +15,12 @@ from course_utils.checks import (
     batch_norm,
     batch_norm_effects,
     check_yourself,
+    descent,
     diagnosis,
     glorot_and_kaiming,
+    minibatches,
     pretraining,
+    regularisation,
     variance_growth,
     zero_centring,
 )
@@ -37,6 +40,9 @@ CHECKS: dict[str, Check] = {
     **batch_norm_effects.CHECKS,
     **averaging.CHECKS,
     **diagnosis.CHECKS,
+    **minibatches.CHECKS,
+    **regularisation.CHECKS,
+    **descent.CHECKS,
 }
 # The exercises whose answer is a function.
 FUNCTIONS = {
@@ -51,6 +57,9 @@ FUNCTIONS = {
     *batch_norm_effects.FUNCTIONS,
     *averaging.FUNCTIONS,
     *diagnosis.FUNCTIONS,
+    *minibatches.FUNCTIONS,
+    *regularisation.FUNCTIONS,
+    *descent.FUNCTIONS,
 }
 
 

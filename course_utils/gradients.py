@@ -560,20 +560,29 @@ def obtuse_share(gradients: Tensor) -> float:
 
 def _cosines(gradients: Tensor) -> Tensor:
     """Cosines of all pairs of rows that are not 0."""
-    if gradients.dim() != 2 or not gradients.isfinite().all():
-        raise ValueError(
-            f"gradients must have shape (M, P) and be finite, got {tuple(gradients.shape)}"
-        )
-    moving = gradients[(gradients != 0).any(dim=1)]
+    if gradients.dim() != 2:
+        raise ValueError(f"gradients must have shape (M, P), got {tuple(gradients.shape)}")
+    products = gradients @ gradients.T
+    squares = products.diagonal()
+    if len(squares) < 2 or not ((squares > 1e-18) & (squares < 1e18)).all():
+        products = _products_of_directions(gradients)
+    length = products.diagonal().sqrt()
+    first, second = torch.triu_indices(len(products), len(products), 1)
+    return (products / length / length[:, None])[first, second]
+
+
+def _products_of_directions(gradients: Tensor) -> Tensor:
+    """Inner products of the rows that are not 0, each scaled so that no square underflows."""
+    size = torch.linalg.vector_norm(gradients, ord=math.inf, dim=1)
+    if not size.isfinite().all():
+        raise ValueError("gradients must be finite, got NaN or infinity")
+    moving = gradients[size > 0] / size[size > 0, None]
     if len(moving) < 2:
         raise ValueError(
             f"a cosine needs two gradients with a direction: of {len(gradients)} rows "
             f"{len(moving)} are not exactly 0"
         )
-    moving = moving / moving.abs().amax(dim=1, keepdim=True)  # no square underflows
-    unit = moving / torch.linalg.vector_norm(moving, dim=1, keepdim=True)
-    first, second = torch.triu_indices(len(unit), len(unit), 1)
-    return (unit @ unit.T)[first, second]
+    return moving @ moving.T
 
 
 def _check_examples(model: nn.Module, inputs: Tensor, targets: Tensor) -> None:

@@ -24,9 +24,12 @@ from course_utils.maps import (
     bad_starts,
     batch_norm,
     batch_norm_effects,
+    descent,
     diagnosis,
     glorot_and_kaiming,
+    minibatches,
     pretraining,
+    regularisation,
     variance_growth,
     zero_centring,
 )
@@ -49,6 +52,9 @@ MAPS = {
         batch_norm_effects.SPEED_UP,
         averaging.HALF_GAIN,
         diagnosis.ALARM,
+        minibatches.AGREEMENT,
+        regularisation.DECAY_HELPS,
+        descent.OWN_STEPS,
     )
 }
 

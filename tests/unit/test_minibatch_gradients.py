@@ -395,6 +395,7 @@ def test_cosines_need_two_directions(function):
     for bad, message in [
         (torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]]), "of 3 rows 1 are not exactly 0"),
         (torch.zeros(4, 2), "of 4 rows 0"),
+        (torch.ones(1, 2), "of 1 rows 1"),
         (torch.ones(3), r"\(M, P\)"),
         (torch.tensor([[1.0], [math.nan]]), "finite"),
     ]:
