@@ -25,6 +25,7 @@ from course_utils.probes import (
     RECURRENT,
     Layer,
     Probe,
+    Sums,
     private_copy,
     randomness_kept,
 )
@@ -196,40 +197,40 @@ def _examine(
     if not model.training:
         model.train()
     probe = Probe(model)
-    given = _gradients(model, chosen, loss, probe)
+    in_order = _gradients(model, chosen, loss, probe)
     shuffled = _shuffled(chosen)
-    dealt = _gradients(model, shuffled, loss) if shuffled else None
-    numbers = _numbers(given, dealt, _size(chosen[0]))
+    at_random = _gradients(model, shuffled, loss) if shuffled else None
+    numbers = _numbers(in_order, at_random, _size(chosen[0]))
     numbers |= {"loss_evaluation": evaluation, "tracked": tracked}
-    table = _table(model, probe, given, rate)
+    table = _table(model, probe, in_order, rate)
     numbers |= _profiles(table, next(model.parameters()).dtype)
-    numbers["cut"] = float(_cut(model, probe, given))
+    numbers["cut"] = float(_cut(model, probe, in_order))
     if rate is not None:
-        old = (dealt or given).losses
+        old = (at_random or in_order).losses
         numbers |= _steps(model, shuffled or chosen, old, loss, rate)
         numbers["update"] = float(table["update"].max()) if len(table) else math.nan
         numbers["fall"] = _ratio(rate * numbers["squared_mean"], abs(numbers["loss"]))
     return Diagnosis(table, numbers, findings(table, numbers))
 
 
-def _numbers(given: _Gradients, dealt: _Gradients | None, size: int) -> Numbers:
+def _numbers(in_order: _Gradients, at_random: _Gradients | None, size: int) -> Numbers:
     """Numbers of the whole network: its losses, and how its gradients agree."""
-    agreement, squared_mean, trace = _agreement(given)
-    loss, constant = _mean(given.losses), _mean(given.constant)
+    agreement, squared_mean, trace = _agreement(in_order)
+    loss, constant = _mean(in_order.losses), _mean(in_order.constant)
     return {
         "loss": loss,
         "loss_constant": constant,
-        "loss_zero": _mean(given.zero),
+        "loss_zero": _mean(in_order.zero),
         # a share of a loss that may be less than 0 means nothing
         "learned": 1 - loss / constant if loss >= 0 and constant > 0 else math.nan,
-        "gradient": math.sqrt(sum(given.squares.values()) / len(given.losses)),
+        "gradient": math.sqrt(sum(in_order.squares.values()) / len(in_order.losses)),
         "agreement": agreement,
-        "agreement_shuffled": _agreement(dealt)[0] if dealt else math.nan,
+        "agreement_shuffled": _agreement(at_random)[0] if at_random else math.nan,
         "squared_mean": squared_mean if squared_mean > 0 else math.nan,
         "noise_scale": size * trace / squared_mean if squared_mean > 0 else math.inf,
-        "minibatches": float(len(given.losses)),
-        "examples": float(size * len(given.losses)),
-        "unused": float(given.unused),
+        "minibatches": float(len(in_order.losses)),
+        "examples": float(size * len(in_order.losses)),
+        "unused": float(in_order.unused),
     }
 
 
@@ -259,7 +260,7 @@ class _Gradients:
     total: dict[str, Tensor] = field(default_factory=dict)
     squares: dict[str, float] = field(default_factory=dict)
     one_sign: dict[str, float] = field(default_factory=dict)
-    alike: dict[str, bool] = field(default_factory=dict)
+    units_alike: dict[str, bool] = field(default_factory=dict)
     unused: int = 0
 
 
@@ -314,7 +315,7 @@ def _look_at_units(
     found.one_sign[name] = found.one_sign.get(name, 0.0) + share / minibatches
     bar = max(1e-5 * float(rows.abs().max()), 1e-6 * largest)  # the latter is round-off
     alike = float((rows - rows[:1]).abs().max()) <= bar
-    found.alike[name] = found.alike.get(name, True) and alike
+    found.units_alike[name] = found.units_alike.get(name, True) and alike
 
 
 def _by_unit(layer: Layer, weight: Tensor) -> Tensor:
@@ -355,53 +356,65 @@ def _table(model: nn.Module, probe: Probe, found: _Gradients, rate: float | None
 def _row(
     layer: Layer, weight: Tensor, bias: Tensor | None, found: _Gradients, rate: float | None
 ) -> dict[str, Any]:
-    minibatches = len(found.losses)
-    n_in, n_out = _fans(layer, weight)
-    scheme = recognise(_by_unit(layer, weight), n_in, n_out) if layer.kind not in LOOKUPS else ""
-    rms = math.sqrt(layer.passed.mean_square())
-    spread = math.sqrt(float(layer.passed.variance().mean()))
-    errors = layer.errors
-    gradient = (
-        math.nan if errors.squares is None else math.sqrt(float(errors.squares.sum()) / minibatches)
-    )
-    norm = (
-        math.sqrt(found.squares[layer.weight] / minibatches)
-        if layer.weight in found.squares
-        else math.nan
-    )
-    size = float(torch.linalg.vector_norm(weight.detach(), dtype=torch.float64))
-    finite = bool(layer.finite)
     return {
         "layer": layer.name,
         "kind": layer.kind,
-        "calls": layer.calls // minibatches,
-        "scheme": scheme,
-        "gain": n_in * float(weight.detach().var(correction=0)),
+        "calls": layer.calls // len(found.losses),
+        **_weights(layer, weight, found, rate),
         **_given(layer),
         "input_rms": math.sqrt(layer.given.mean_square()),
         "constant": _constant(layer),
         "silent": _silent(layer),
+        **_passed(layer),
+        "gradient": _length(layer.errors, len(found.losses)),
+        "bias_cancels": _cancels(layer),
+        "bias_ratio": _bias_ratio(layer, bias),
+        "first": layer.first,
+        "feeds": layer.feeds,
+    }
+
+
+def _weights(layer: Layer, weight: Tensor, found: _Gradients, rate: float | None) -> dict[str, Any]:
+    """How the weights were drawn, and what one step does to them."""
+    n_in, n_out = _fans(layer, weight)
+    scheme = recognise(_by_unit(layer, weight), n_in, n_out) if layer.kind not in LOOKUPS else ""
+    copies = n_out > 1 and scheme in ("zero", "constant", "identical units")
+    step = math.nan
+    if rate is not None and layer.weight in found.squares:
+        step = rate * math.sqrt(found.squares[layer.weight] / len(found.losses))
+    size = float(torch.linalg.vector_norm(weight.detach(), dtype=torch.float64))
+    return {
+        "scheme": scheme,
+        "gain": n_in * float(weight.detach().var(correction=0)),
+        "one_sign": found.one_sign.get(layer.weight, math.nan),
+        "copies": copies and found.units_alike.get(layer.weight, False),
+        "update": math.nan if math.isnan(step) else _ratio(step, size),
+    }
+
+
+def _passed(layer: Layer) -> dict[str, Any]:
+    """What a layer passes on, and what its activation makes of it."""
+    rms = math.sqrt(layer.passed.mean_square())
+    spread = math.sqrt(float(layer.passed.variance().mean()))
+    finite = bool(layer.finite)
+    fired = layer.fired if finite else None
+    return {
         "rms": rms,
         "spread": spread,
         "varying": spread / rms if rms > 0 else math.nan,
         "activation": layer.activation,
         "normalised": layer.normalised,
         "saturated": float(layer.flat) / layer.seen if layer.seen and finite else math.nan,
-        "dead": 1 - float(layer.fired.double().mean())
-        if layer.fired is not None and finite
-        else math.nan,
-        "gradient": gradient,
-        "one_sign": found.one_sign.get(layer.weight, math.nan),
-        "copies": scheme in ("zero", "constant", "identical units")
-        and n_out > 1
-        and found.alike.get(layer.weight, False),
-        "bias_cancels": _cancels(layer),
-        "bias_ratio": _bias_ratio(layer, bias),
-        "update": _ratio(rate * norm, size) if rate is not None else math.nan,
-        "first": layer.first,
-        "feeds": layer.feeds,
+        "dead": 1 - float(fired.double().mean()) if fired is not None else math.nan,
         "finite": finite,
     }
+
+
+def _length(errors: Sums, minibatches: int) -> float:
+    """Length of a minibatch's ∂L/∂z, a root mean square over minibatches."""
+    if errors.squares is None:
+        return math.nan
+    return math.sqrt(float(errors.squares.sum()) / minibatches)
 
 
 def _constant(layer: Layer) -> bool:
@@ -611,18 +624,9 @@ def _shuffled(chosen: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
 
 def _minibatches(data: Data, count: int, size: int) -> list[tuple[Any, Any]]:
     """Some minibatches that lie evenly in the data, if its length is known."""
+    chosen: Sequence[Any]
     if isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], Tensor):
-        x, t = data
-        first = x if isinstance(x, Tensor) else None
-        if first is not None and (not first.dim() or first.shape[:1] != t.shape[:1] or not len(t)):
-            raise ValueError(
-                "a pair (inputs, targets) needs as many targets as inputs, at least one, "
-                f"got {tuple(first.shape)} and {tuple(t.shape)}"
-            )
-        chosen = [
-            (_piece(x, part), t[part])
-            for part in _even(range(0, max(1, len(t) - size + 1), size), count, size)
-        ]
+        chosen = _split(data[0], data[1], count, size)
     elif (
         isinstance(data, torch.utils.data.DataLoader)
         and data.batch_sampler is not None
@@ -639,6 +643,22 @@ def _minibatches(data: Data, count: int, size: int) -> list[tuple[Any, Any]]:
             "data must be a pair (inputs, targets) of tensors, or an iterable of such "
             f"minibatches, got {type(data).__name__}"
         )
+    return _checked_minibatches(chosen)
+
+
+def _split(x: Any, t: Tensor, count: int, size: int) -> list[tuple[Any, Tensor]]:
+    """Minibatches of a pair (inputs, targets), in its order."""
+    first = x if isinstance(x, Tensor) else None
+    if first is not None and (not first.dim() or first.shape[:1] != t.shape[:1] or not len(t)):
+        raise ValueError(
+            "a pair (inputs, targets) needs as many targets as inputs, at least one, "
+            f"got {tuple(first.shape)} and {tuple(t.shape)}"
+        )
+    parts = _even(range(0, max(1, len(t) - size + 1), size), count, size)
+    return [(_piece(x, part), t[part]) for part in parts]
+
+
+def _checked_minibatches(chosen: Sequence[Any]) -> list[tuple[Any, Any]]:
     if not chosen:
         raise ValueError("data holds no minibatch")
     for one in chosen:
@@ -665,7 +685,9 @@ def _piece(x: Any, part: slice) -> Any:
         return {key: _piece(value, part) for key, value in x.items()}
     if not isinstance(x, (tuple, list)):
         raise TypeError(
-            f"inputs must be a tensor, or a tuple or dictionary of tensors, got {type(x).__name__}"
+            "inputs must be a tensor, or a tuple or dictionary of tensors, got "
+            f"{type(x).__name__}; what cannot be cut into minibatches goes into minibatches of "
+            "your own, a list of pairs (inputs, targets)"
         )
     return tuple(_piece(value, part) for value in x)
 

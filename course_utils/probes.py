@@ -165,7 +165,7 @@ class Probe(TorchFunctionMode):
         weights = [one for one in tensors if hasattr(one, "_weight_name")]
         signals = [one for one in tensors if not hasattr(one, "_weight_name")]
         sources = {id(one): getattr(one, "_layers", ()) for one in signals}
-        direct = bool(signals) and getattr(signals[0], "_direct", False)
+        straight = bool(signals) and getattr(signals[0], "_is_z", False)
         if name == "clamp" and (kwargs.get("min", args[1:2]) in (0, (0,), (0.0,))):
             name = "relu"
         result = function(*args, **kwargs)
@@ -184,12 +184,12 @@ class Probe(TorchFunctionMode):
         layers = _joined(sources.values())
         if not layers:
             return result
-        if name in NORMALISATIONS and direct:
+        if name in NORMALISATIONS and straight:
             layers[0].normalised = layers[0].normalised or name
         if name in ACTIVATIONS:
             _activated(layers[0], name, found[0])
         for one in found:
-            one._layers, one._direct = layers, False  # type: ignore[attr-defined]
+            one._layers, one._is_z = layers, False  # type: ignore[attr-defined]
         return result
 
     def _weighted(
@@ -206,13 +206,10 @@ class Probe(TorchFunctionMode):
                 (one for one in weights if one.dim() == 2 and one is not weights[0]), largest
             )
         weight = largest._weight_name  # type: ignore[attr-defined]
-        others = [one for one in weights if one is not largest and one.numel() == z.shape[-1]]
-        others += [one for one in weights if one is not largest and kind in CONVOLUTIONS]
-        others += [one for one in weights if one is not largest and kind == "baddbmm"]
-        bias = others[0]._weight_name if others and kind in DENSE | CONVOLUTIONS else None  # type: ignore[attr-defined]
-        short = weight.removesuffix(".weight").removesuffix(".weight_hh_l0") or kind
-        short = short.removesuffix(".parametrizations").removesuffix(".original")
-        layer = self.layers.setdefault((weight, kind), Layer(short, kind, weight, bias))
+        bias = _bias(kind, [one for one in weights if one is not largest], z.shape[-1])
+        layer = self.layers.setdefault(
+            (weight, kind), Layer(_short(weight) or kind, kind, weight, bias)
+        )
         if kind not in LOOKUPS:
             self.by_weight[weight] = layer
         layer.calls += 1
@@ -234,7 +231,24 @@ class Probe(TorchFunctionMode):
             z.register_hook(
                 lambda error: layer.errors.add(error, unit_axes(kind, error), absolute=True)
             )
-        z._layers, z._direct = (layer,), True  # type: ignore[attr-defined]
+        z._layers, z._is_z = (layer,), True  # type: ignore[attr-defined]
+
+
+def _bias(kind: str, others: list[Tensor], units: int) -> str | None:
+    """Name of the first other weight that may be added to z."""
+    if kind not in DENSE | CONVOLUTIONS:
+        return None
+    fitting = [one for one in others if one.numel() == units]
+    if kind in CONVOLUTIONS or kind == "baddbmm":
+        fitting += others
+    return fitting[0]._weight_name if fitting else None  # type: ignore[attr-defined]
+
+
+def _short(weight: str) -> str:
+    """A weight's name without what every weight is called."""
+    for end in (".weight", ".weight_hh_l0", ".parametrizations", ".original"):
+        weight = weight.removesuffix(end)
+    return weight
 
 
 def _largest(weights: list[Tensor]) -> Tensor:
@@ -290,6 +304,9 @@ def private_copy(model: nn.Module) -> nn.Module:
     Tensors in the midst of a graph, such as an activation that a module remembers, cannot
     be copied by ``copy.deepcopy``: they are detached.
 
+    Raises:
+        TypeError: if something else in it cannot be copied.
+
     Example:
         >>> net = nn.Linear(1, 1)
         >>> private_copy(net).weight is net.weight
@@ -301,7 +318,13 @@ def private_copy(model: nn.Module) -> nn.Module:
         for one in _tensors(v for k, v in vars(module).items() if k != "_modules"):
             if not one.is_leaf:
                 memo[id(one)] = one.detach().clone()
-    return copy.deepcopy(model, memo)
+    try:
+        return copy.deepcopy(model, memo)
+    except Exception as error:
+        raise TypeError(
+            f"{type(model).__name__} cannot be copied by copy.deepcopy, and only a copy is "
+            f"examined: {error}. Does it keep a lock, an open file or a generator?"
+        ) from error
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from torch import Tensor
 FEWEST = 64  # numbers below which no scheme can be told from another
 CLOSE = 4.0  # standard errors of a variance and a kurtosis
 MOST, ROWS = 2**18, 64  # numbers, and rows, that are looked at
-SMALL = (0.01, 0.02, 0.1, 1.0)  # spreads that are often given as a number
+SPREADS = (0.01, 0.02, 0.1, 1.0)  # that are often given as a number
 
 
 @torch.no_grad()
@@ -35,6 +35,17 @@ def recognise(weight: Tensor, n_in: int, n_out: int) -> str:
         'default'
     """
     w = weight.detach()
+    special = _degenerate(w)
+    if special:
+        return special
+    w = w.flatten(1)
+    if _orthogonal(w):
+        return "orthogonal"
+    return _by_moments(w[: max(1, MOST // w.shape[1])].double(), n_in, n_out)
+
+
+def _degenerate(w: Tensor) -> str:
+    """What is no random draw, or too small to tell; else ``""``."""
     if not w.isfinite().all():
         return "not finite"
     if (w == 0).all():
@@ -43,12 +54,11 @@ def recognise(weight: Tensor, n_in: int, n_out: int) -> str:
         return "constant"
     if len(w) > 1 and (w == w[:1]).all():
         return "identical units"
-    if w.numel() < FEWEST:
-        return "too few to tell"
-    w = w.flatten(1)
-    if _orthogonal(w):
-        return "orthogonal"
-    w = w[: max(1, MOST // w.shape[1])].double()
+    return "too few to tell" if w.numel() < FEWEST else ""
+
+
+def _by_moments(w: Tensor, n_in: int, n_out: int) -> str:
+    """Uniform or normal by kurtosis and largest number, then the scheme by the variance."""
     count, square = w.numel(), float(w.square().mean())
     kurtosis = float((w**4).mean()) / square**2
     if abs(float(w.mean())) > CLOSE * math.sqrt(square / count):
@@ -66,7 +76,7 @@ def recognise(weight: Tensor, n_in: int, n_out: int) -> str:
         ]
         if names:
             return "default" if names == ["default"] else f"{' or '.join(names)} {shape}"
-        spread = [s for s in SMALL if abs(square / s**2 - 1) < tolerance]
+        spread = [s for s in SPREADS if abs(square / s**2 - 1) < tolerance]
         if spread and shape == "normal":
             return f"normal {spread[0]}"
     return "trained or unknown"

@@ -3,6 +3,7 @@
 import copy
 import math
 import random
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -721,6 +722,23 @@ def test_a_square_layer_is_named_for_both():
 # Bad input
 
 
+def locked():
+    """A network that keeps what nobody can copy."""
+    net = nn.Linear(64, 10)
+    net.lock = threading.Lock()
+    return net
+
+
+def test_arguments_that_are_no_tensors_go_into_minibatches_of_ones_own():
+    class Optional(nn.Linear):
+        def forward(self, x, mask=None):
+            return super().forward(x)
+
+    x, y = some_data()
+    found = cu.diagnose(Optional(64, 10), [((x, None), y)], F.cross_entropy)
+    assert len(found.table) == 1
+
+
 @pytest.mark.parametrize(
     "change, error, words",
     [
@@ -731,6 +749,8 @@ def test_a_square_layer_is_named_for_both():
         ({"data": 3}, TypeError, "pair"),
         ({"data": torch.ones(3, 64)}, TypeError, "pair"),
         ({"data": []}, ValueError, "no minibatch"),
+        ({"data": ((some_data()[0], None), some_data()[1])}, TypeError, "NoneType; what cannot"),
+        ({"model": locked()}, TypeError, "cannot be copied.*lock"),
         ({"data": [torch.ones(3, 64)]}, TypeError, "each minibatch"),
         ({"data": (torch.ones(3, 64), torch.zeros(4).long())}, ValueError, "as many targets"),
         ({"data": (torch.full((3, 64), math.nan), torch.zeros(3).long())}, ValueError, "finite"),
