@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from course_utils.findings import DEGREES, SERIOUS, Finding, Numbers, findings
+from course_utils.findings import DEGREES, SERIOUS, SHARE, Finding, Numbers, findings
 from course_utils.gradients import one_sign
 from course_utils.initialization import fans
 from course_utils.probes import (
@@ -424,8 +424,13 @@ def _constant(layer: Layer) -> bool:
 
 
 def _silent(layer: Layer) -> float:
-    """Share of the units it is given that never differ, although a layer before does."""
-    if layer.given.count < 2 or not any(one.passed.differs().any() for one in layer.sources):
+    """Share of the units it is given that never differ, although a layer before does, and not
+    so little that it is lost in rounding: that is called vanishing."""
+    told = any(
+        float(one.passed.variance().mean()) > SHARE[0] ** 2 * one.passed.mean_square()
+        for one in layer.sources
+    )
+    if layer.given.count < 2 or not told:
         return math.nan
     return 1 - float(layer.given.differs().double().mean())
 

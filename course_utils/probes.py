@@ -58,11 +58,11 @@ class Sums:
         if self.total is not None and self.total.shape != total.shape:
             return  # called with signals of several shapes: the first one counts
         squares = torch.linalg.vector_norm(signal, dim=over, dtype=torch.float64).square()
-        sizes = torch.linalg.vector_norm(signal, 1, dim=over, dtype=torch.float64)
         self.count += math.prod(signal.shape[axis] for axis in over)
         self.total = total if self.total is None else self.total + total
         self.squares = squares if self.squares is None else self.squares + squares
         if absolute:
+            sizes = torch.linalg.vector_norm(signal, 1, dim=over, dtype=torch.float64)
             self.absolute = sizes if self.absolute is None else self.absolute + sizes
 
     def mean(self) -> Tensor:

@@ -15,7 +15,7 @@ from course_utils.maps.common import Axis, ValidityMap
 from course_utils.seeding import generator
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU}
-EXAMPLES = 32
+EXAMPLES = 64
 
 
 def example(
@@ -28,12 +28,12 @@ def example(
         layers += [nn.Linear(width, width, bias=False), ACTIVATIONS[activation]()]
     net = nn.Sequential(*layers[:-1])
     initialize(net, lecun(gain=gain), g)
-    x, t = torch.randn(2, 2 * EXAMPLES, width, generator=g)
+    x, t = torch.randn(2, EXAMPLES, width, generator=g)
 
     def loss(z: Tensor, t: Tensor) -> Tensor:
         return (z * t).mean()
 
-    return diagnose(net, (x, t), loss, minibatches=2, batch=EXAMPLES)
+    return diagnose(net, (x, t), loss, minibatches=1, batch=EXAMPLES)
 
 
 @lru_cache(maxsize=2048)

@@ -76,6 +76,14 @@ def test_a_fault_that_was_held_out_is_found_first(name, seed):
     assert found[0].kind in held_out.BROKEN[name].split(" or "), found
 
 
+def test_what_is_lost_in_rounding_vanished_and_did_not_die():
+    sizes = [64] + [32] * 29 + [10]
+    net = relu_net(*sizes, scheme=start.orthogonal(), hidden=nn.Sigmoid)
+    found = cu.diagnose(net, some_data(), F.cross_entropy)
+    assert found.findings[0].kind == "vanishing"
+    assert "dead" not in {one.kind for one in found.findings}
+
+
 def test_young_running_statistics_are_a_remark_that_says_so():
     (found,) = cu.diagnose(**held_out.healthy("ResNet, 5 updates", SEEDS[0])).findings
     assert found.kind == "evaluation_gap" and found.severity == 1
