@@ -12,6 +12,7 @@ Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_arrows``,
 """
 
 from course_utils import (
+    findings,
     gradients,
     initialization,
     landscape,
@@ -81,6 +82,7 @@ __all__ = [
     "digits",
     "eigenvalues",
     "explore",
+    "findings",
     "fit",
     "gaussian_expectation",
     "gaussian_moments",

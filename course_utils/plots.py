@@ -312,8 +312,9 @@ def diagnosis(table: pd.DataFrame) -> Figure:
     axes[0].set(yscale="log", title="Signals and gradients, layer by layer", ylabel="size")
     for shift, (column, colour) in enumerate((("saturated", "orange"), ("dead", "purple"))):
         height = table[column].to_numpy(dtype=float)
-        axes[1].bar(places + 0.4 * shift - 0.2, height, 0.4, label=f"{column} share",
-                    color=_colour(colour))  # fmt: skip
+        if (height > 0).any():  # nothing to see is nothing for the legend
+            axes[1].bar(places + 0.4 * shift - 0.2, height, 0.4, label=f"{column} share",
+                        color=_colour(colour))  # fmt: skip
     axes[1].set(ylim=(0, 1), title="Saturated activations and dead units", ylabel="share")
     _profile_line(axes[2], places, table["input_mean"], "mean/spread of its inputs", "green", "o")
     axes[2].axhline(1, color="grey", linewidth=0.8)
