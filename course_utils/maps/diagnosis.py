@@ -53,7 +53,7 @@ ALARM = ValidityMap(
     claim="ch13-alarm-map",
     statement="the doctor raises no serious alarm: gradients keep within a factor of 1000",
     assumes="wide ReLU layers without biases, normal weights of variance g²/n",
-    quantity="−|change of the gradient over the depth| (powers of ten)",
+    quantity="−|change of gradients| (powers of ten)",
     threshold=-math.log10(CHANGE[1]),
     x=Axis("depth", "depth D (layers)", (6, 10, 16, 26), logarithmic=True, whole=True),
     y=Axis("gain", "gain g", (0.7, 1.0, 1.2, 1.414, 2.0, 2.8), logarithmic=True),
