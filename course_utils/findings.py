@@ -52,7 +52,7 @@ class Finding:
 
 
 # Worth mending, and serious. Round numbers, set by hand between the healthy and the broken
-# networks of tests/ailments.py, where theory gives none; tests/held_out.py has others.
+# networks of tests/ailments.py; tests/held_out.py has others.
 SCALE = (5.0, 30.0)  # spread of the inputs
 SHORT = (0.3, 0.05)  # length of the centred inputs
 UNEQUAL = (20.0, 100.0)  # largest spread of a feature over the median one
