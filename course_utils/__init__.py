@@ -5,12 +5,14 @@ Modules are floors, and a module imports only what stands before it here.
 Ground: ``seeding``, ``quadrature``, ``data``, ``deliveries``, ``activations``, ``theory``,
 ``signals``.
 Middle: ``initialization``, ``normalization``, ``networks``, ``training``,
-``pretraining``, ``descent``, ``optimizers``, ``gradients``, ``landscape``, ``maps``, ``validity``.
+``pretraining``, ``descent``, ``optimizers``, ``gradients``, ``landscape``, ``probes``,
+``recognition``, ``findings``, ``diagnose``, ``maps``, ``validity``.
 Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_arrows``,
 ``explorer_page``, ``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``.
 """
 
 from course_utils import (
+    findings,
     gradients,
     initialization,
     landscape,
@@ -45,6 +47,7 @@ from course_utils.descent import (
     steps_to_excess,
     until,
 )
+from course_utils.diagnose import diagnose
 from course_utils.exercises import check
 from course_utils.explorer import control, explore
 from course_utils.gradients import (
@@ -75,9 +78,11 @@ __all__ = [
     "counterexamples",
     "cross_entropy",
     "deliveries",
+    "diagnose",
     "digits",
     "eigenvalues",
     "explore",
+    "findings",
     "fit",
     "gaussian_expectation",
     "gaussian_moments",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -40,12 +41,18 @@ def digits(seed: int) -> Split:
         >>> digits(0).train_inputs.shape
         torch.Size([1297, 64])
     """
-    bunch = load_digits()
-    inputs = torch.tensor(bunch.data, dtype=torch.float32) / 16
-    labels = torch.tensor(bunch.target, dtype=torch.int64)
+    inputs, labels = _all_digits()
     order = torch.randperm(len(labels), generator=generator(seed, "split"))
     train, test = order[:DIGITS_IN_TRAINING], order[DIGITS_IN_TRAINING:]
     return Split(inputs[train], labels[train], inputs[test], labels[test])
+
+
+@cache
+def _all_digits() -> tuple[Tensor, Tensor]:
+    """Read once: the file is text. Who takes a part of it by indices gets a copy."""
+    bunch = load_digits()
+    inputs = torch.tensor(bunch.data, dtype=torch.float32) / 16
+    return inputs, torch.tensor(bunch.target, dtype=torch.int64)
 
 
 def standard_digits(seeds: Sequence[int]) -> Split:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from course_utils.maps.common import ValidityMap
@@ -279,3 +280,59 @@ def mark_counterexamples(found: Sequence[dict[str, Any]], chart: ValidityMap, *,
             bbox={"facecolor": "#ffffff", "alpha": 0.8, "pad": 1, "edgecolor": "none"},
         )
     return ax
+
+
+def diagnosis(table: pd.DataFrame) -> Figure:
+    """One page for the table of ``cu.diagnose``: what happens from layer to layer.
+
+    From the top: what differs between examples, and the gradients, both on a logarithmic
+    scale; shares of saturated activations and of dead units; how far from centred the
+    layers' inputs are; and, if a rate was given, the size of a step against the weights.
+
+    Args:
+        table: ``Diagnosis.table``.
+
+    Returns:
+        A new figure.
+
+    Raises:
+        ValueError: if a column is missing or there are no rows.
+
+    Example:
+        >>> columns = ["layer", "spread", "gradient", "saturated", "dead", "input_mean", "update"]
+        >>> len(diagnosis(pd.DataFrame([["0", 1, 1, 0, 0, 0.1, 0.01]], columns=columns)).axes)
+        4
+    """
+    need_columns(table, "layer", "spread", "gradient", "saturated", "dead", "input_mean", "update")
+    steps = bool(np.isfinite(table["update"].to_numpy(dtype=float)).any())
+    figure, axes = plt.subplots(3 + steps, figsize=(5.6, 5.4 + 1.6 * steps), sharex=True)
+    places = np.arange(1, len(table) + 1)
+    _profile_line(axes[0], places, table["spread"], "spread of z over examples", "blue", "o")
+    _profile_line(axes[0], places, table["gradient"], "length of ∂L/∂z", "vermilion", "s")
+    axes[0].set(yscale="log", title="Signals and gradients, layer by layer", ylabel="size")
+    for shift, (column, colour) in enumerate((("saturated", "orange"), ("dead", "purple"))):
+        height = table[column].to_numpy(dtype=float)
+        if (height > 0).any():  # nothing to see is nothing for the legend
+            axes[1].bar(places + 0.4 * shift - 0.2, height, 0.4, label=f"{column} share",
+                        color=_colour(colour))  # fmt: skip
+    axes[1].set(ylim=(0, 1), title="Saturated activations and dead units", ylabel="share")
+    _profile_line(axes[2], places, table["input_mean"], "mean/spread of its inputs", "green", "o")
+    axes[2].axhline(1, color="grey", linewidth=0.8)
+    axes[2].set(yscale="log", title="How far from centred a layer's inputs are", ylabel="ratio")
+    if steps:
+        _profile_line(axes[3], places, table["update"], "step/weights", "sky", "o")
+        axes[3].set(yscale="log", title="One step against the weights", ylabel="ratio")
+    axes[-1].set_xlabel("layer, from the inputs to the outputs")
+    if len(table) <= 8:
+        axes[-1].set_xticks(places, table["layer"], rotation=20)
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def _profile_line(
+    ax: Axes, places: np.ndarray, values: pd.Series, label: str, colour: str, marker: str
+) -> None:
+    """Numbers by layer on a logarithmic scale: what is not more than 0 is left out."""
+    heights = values.to_numpy(dtype=float)
+    heights = np.where(np.isfinite(heights) & (heights > 0), heights, np.nan)
+    ax.plot(places, heights, marker=marker, color=_colour(colour), label=label, markersize=4)
