@@ -7,7 +7,8 @@ Ground: ``seeding``, ``quadrature``, ``data``, ``deliveries``, ``activations``, 
 Middle: ``initialization``, ``normalization``, ``networks``, ``training``,
 ``pretraining``, ``descent``, ``optimizers``, ``gradients``, ``landscape``, ``maps``, ``validity``.
 Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_arrows``,
-``explorer_page``, ``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``.
+``explorer_page``, ``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``,
+``quizzes``, ``quiz``.
 """
 
 from course_utils import (
@@ -55,6 +56,7 @@ from course_utils.gradients import (
 )
 from course_utils.networks import MLP
 from course_utils.notebook import COLOURS, start
+from course_utils.quiz import quiz
 from course_utils.seeding import generator, seeds
 from course_utils.show import show
 from course_utils.training import accuracy, cross_entropy, fit, steps_to_loss
@@ -96,6 +98,7 @@ __all__ = [
     "path_ratio",
     "plots",
     "pretraining",
+    "quiz",
     "saturated_share",
     "scaled",
     "second_moment",
