@@ -1,4 +1,4 @@
-"""Quizzes in a real browser: by keyboard, read aloud, on a phone, in the dark, and without scripts."""
+"""Quizzes in a real browser: by keyboard, read aloud, on a phone, in the dark, without scripts."""
 
 from __future__ import annotations
 
