@@ -333,6 +333,31 @@ def solved_exercises(chapter: Chapter) -> Problems:
             yield f"solution-{number}", "a solution without an exercise"
 
 
+# --- the quiz --------------------------------------------------------------------------
+
+
+def one_quiz(chapter: Chapter) -> Problems:
+    """One quiz of three to five questions stands before the exercises.
+
+    The page on which learners check themselves has none: it is one.
+    """
+    number = number_of(chapter.path)
+    quizzes = [cell for cell in chapter.code_cells if "cu.quiz(" in cell.source]
+    expected = 0 if number == "00" else 1
+    if len(quizzes) != expected:
+        yield "", f"{len(quizzes)} quizzes, expected {expected}"
+    for cell in quizzes:
+        if cell.source.strip() != f'cu.quiz("ch{number}")':
+            yield cell.id, f'a quiz\'s cell is cu.quiz("ch{number}") and nothing else'
+        here = chapter.code_cells.index(cell)
+        if any("exercise" in each.metadata.get("tags", []) for each in chapter.code_cells[:here]):
+            yield cell.id, "the quiz stands behind an exercise"
+        pages = [output.get("data", {}).get("text/html", "") for output in cell.outputs]
+        questions = "".join(QUIZ_PAGE.findall("".join(pages))).count("<details>")
+        if not 3 <= questions <= 5:
+            yield cell.id, f"{questions} stored questions with folded answers, expected 3 to 5"
+
+
 # --- all of them -----------------------------------------------------------------------
 
 RULES: tuple[Rule, ...] = (
@@ -350,6 +375,7 @@ RULES: tuple[Rule, ...] = (
     nothing_of_this_machine,
     complete_claims,
     solved_exercises,
+    one_quiz,
 )
 
 
