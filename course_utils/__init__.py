@@ -8,7 +8,8 @@ Middle: ``initialization``, ``normalization``, ``networks``, ``training``,
 ``pretraining``, ``descent``, ``optimizers``, ``gradients``, ``landscape``, ``probes``,
 ``recognition``, ``findings``, ``diagnose``, ``maps``, ``validity``.
 Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_arrows``,
-``explorer_page``, ``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``.
+``explorer_page``, ``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``,
+``quizzes``, ``quiz``.
 """
 
 from course_utils import (
@@ -58,6 +59,7 @@ from course_utils.gradients import (
 )
 from course_utils.networks import MLP
 from course_utils.notebook import COLOURS, start
+from course_utils.quiz import quiz
 from course_utils.seeding import generator, seeds
 from course_utils.show import show
 from course_utils.training import accuracy, cross_entropy, fit, side_by_side, steps_to_loss
@@ -101,6 +103,7 @@ __all__ = [
     "path_ratio",
     "plots",
     "pretraining",
+    "quiz",
     "saturated_share",
     "scaled",
     "second_moment",

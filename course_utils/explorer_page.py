@@ -378,7 +378,7 @@ def _page(made: Explorer) -> str:
         data["patches"] = ["" if n == start else patch for n, patch in enumerate(patches)]
         script = _SCRIPT.replace("@STATE@", _PICTURE).replace("@DRAWN@", "")
     style = _STYLE.replace("@ID@", name)
-    script = script.replace("@ID@", name).replace("@DATA@", _for_script(data))
+    script = script.replace("@ID@", name).replace("@DATA@", for_script(data))
     note = f'<p class="course-note">{html.escape(made.note)}</p>\n' if made.note else ""
     return (
         f'<div class="course-explorer" id="{name}" role="group" '
@@ -415,7 +415,7 @@ def _identity(made: Explorer) -> str:
     return "course-" + hashlib.sha256(json.dumps(words).encode()).hexdigest()[:12]
 
 
-def _for_script(data: object) -> str:
+def for_script(data: object) -> str:
     """JSON that cannot end a script, in ASCII."""
     text = json.dumps(data, separators=(",", ":"))
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")

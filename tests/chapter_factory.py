@@ -85,12 +85,16 @@ def clean_notebook() -> NotebookNode:
     explorer.outputs = [display({"text/html": page, "image/png": "aGVsbG8="}, alt)]
     claim = cell("claim-half", "cu.claim()")
     claim.outputs = [display({CLAIM_MIME: CLAIM, "text/plain": "Holds: 0.5."})]
+    quiz = cell("quiz", 'cu.quiz("ch02")')
+    folded = "<details><summary>Answer</summary>a is right.</details>" * 3
+    quiz_page = f'<div class="course-quiz">{folded}<script>ask()</script>\n</div>'
+    quiz.outputs = [display({"text/html": quiz_page, "text/plain": "1. Why?"})]
     stub = cell("exercise-1", 'x = ...\ncu.check("ch02-ex1", x)', tags=("exercise",))
     stub.outputs = [verdict(False)]
     tags = ("solution", "hide-cell")
     solution = cell("solution-1", 'x = 1\ncu.check("ch02-ex1", x)', tags=tags)
     solution.outputs = [verdict(True)]
-    cells = [setup, figure, explorer, claim, stub, solution]
+    cells = [setup, figure, explorer, claim, quiz, stub, solution]
     for number, each in enumerate(cells, start=1):
         each.execution_count = number
     text = new_markdown_cell(TEXT, id="what-it-is-about")

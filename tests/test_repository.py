@@ -95,6 +95,7 @@ def test_code_and_text_have_their_licences() -> None:
 NAMED = re.compile(r"`((?:\.github|book|course_utils|tests|tools)/[\w./-]*[\w/])`")
 EXAMPLES = {
     "book/NN_topic.ipynb",
+    "book/teaching/chapter_NN.md",
     "course_utils/maps/topic.py",
     "course_utils/counterexamples/some-words.json",
 }

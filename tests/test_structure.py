@@ -184,6 +184,16 @@ add(
     lambda nb: by_id(nb, "explorer").outputs[0].data.pop("image/png"),
 )
 
+add(
+    rule,
+    "picture beside a quiz",
+    lambda nb: (
+        by_id(nb, "quiz")
+        .outputs[0]
+        .data.update({"text/html": quiz_page(nb)["text/html"] + "<img src='data:'>"})
+    ),
+)
+
 rule = structure.portable_outputs
 for mime in ("image/svg+xml", "application/vnd.jupyter.widget-view+json"):
     add(rule, mime, lambda nb, mime=mime: figure(nb).outputs.append(display({mime: ""})))
@@ -232,6 +242,39 @@ add(rule, "open solution", lambda nb: by_id(nb, "solution-1").metadata.tags.remo
 add(rule, "no tag", lambda nb: figure(nb).update(source='cu.check("ch02-ex9", 1)'))
 add(rule, "no check", lambda nb: by_id(nb, "solution-1").update(source="x = 1"))
 add(rule, "id", lambda nb: by_id(nb, "exercise-1").update(id="first-exercise"))
+
+rule = structure.one_quiz
+
+
+def repeat_quiz(notebook: NotebookNode) -> None:
+    """A second quiz, in place of the figure."""
+    figure(notebook).update(source='cu.quiz("ch02")', outputs=by_id(notebook, "quiz").outputs)
+
+
+def quiz_last(notebook: NotebookNode) -> None:
+    """The quiz behind the exercises, with all cells executed in order."""
+    notebook.cells.append(notebook.cells.pop(notebook.cells.index(by_id(notebook, "quiz"))))
+    for number, cell in enumerate(notebook.cells[1:], start=1):
+        cell.execution_count = number
+
+
+def quiz_page(notebook: NotebookNode) -> Any:
+    return by_id(notebook, "quiz").outputs[0].data
+
+
+def two_questions(notebook: NotebookNode) -> None:
+    """A quiz of two questions."""
+    data = quiz_page(notebook)
+    data["text/html"] = data["text/html"].replace("<details>", "<p>", 1)
+
+
+add(rule, "none", lambda nb: by_id(nb, "quiz").update(source="1", outputs=[]))
+add(rule, "two", repeat_quiz)
+add(rule, "of another chapter", lambda nb: by_id(nb, "quiz").update(source='cu.quiz("ch03")'))
+add(rule, "more in its cell", lambda nb: by_id(nb, "quiz").update(source='cu.quiz("ch02")\n1'))
+add(rule, "behind an exercise", quiz_last)
+add(rule, "two questions", two_questions)
+add(rule, "not executed", lambda nb: by_id(nb, "quiz").update(outputs=[]))
 
 
 @pytest.mark.parametrize(

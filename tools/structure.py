@@ -171,6 +171,10 @@ def no_error_output(chapter: Chapter) -> Problems:
             yield cell_id, f"stored stderr: {output.text[:60]!r}"
 
 
+# A quiz has a script and no picture: where scripts are stripped its questions stand as text.
+QUIZ_PAGE = re.compile(r'<div class="course-quiz".*?</script>\n</div>', re.DOTALL)
+
+
 def alternative_text(chapter: Chapter) -> Problems:
     """Every picture says in words what it shows."""
     for cell_id, output in chapter.outputs():
@@ -179,7 +183,7 @@ def alternative_text(chapter: Chapter) -> Problems:
             alt = output.metadata.get("image/png", {}).get("alt", "")
             if len(alt.strip()) < ALT_AT_LEAST:
                 yield cell_id, f"a picture without alternative text: {alt!r}"
-        page = data.get("text/html", "")
+        page = QUIZ_PAGE.sub("", data.get("text/html", ""))
         if re.search(r"<(script|canvas|img)\b", page):
             if not re.search(rf'\b(alt|aria-label)="[^"]{{{ALT_AT_LEAST},}}"', page):
                 yield cell_id, "an explorer without alternative text"
@@ -329,6 +333,31 @@ def solved_exercises(chapter: Chapter) -> Problems:
             yield f"solution-{number}", "a solution without an exercise"
 
 
+# --- the quiz --------------------------------------------------------------------------
+
+
+def one_quiz(chapter: Chapter) -> Problems:
+    """One quiz of three to five questions stands before the exercises.
+
+    The page on which learners check themselves has none: it is one.
+    """
+    number = number_of(chapter.path)
+    quizzes = [cell for cell in chapter.code_cells if "cu.quiz(" in cell.source]
+    expected = 0 if number == "00" else 1
+    if len(quizzes) != expected:
+        yield "", f"{len(quizzes)} quizzes, expected {expected}"
+    for cell in quizzes:
+        if cell.source.strip() != f'cu.quiz("ch{number}")':
+            yield cell.id, f'a quiz\'s cell is cu.quiz("ch{number}") and nothing else'
+        here = chapter.code_cells.index(cell)
+        if any("exercise" in each.metadata.get("tags", []) for each in chapter.code_cells[:here]):
+            yield cell.id, "the quiz stands behind an exercise"
+        pages = [output.get("data", {}).get("text/html", "") for output in cell.outputs]
+        questions = "".join(QUIZ_PAGE.findall("".join(pages))).count("<details>")
+        if not 3 <= questions <= 5:
+            yield cell.id, f"{questions} stored questions with folded answers, expected 3 to 5"
+
+
 # --- all of them -----------------------------------------------------------------------
 
 RULES: tuple[Rule, ...] = (
@@ -346,6 +375,7 @@ RULES: tuple[Rule, ...] = (
     nothing_of_this_machine,
     complete_claims,
     solved_exercises,
+    one_quiz,
 )
 
 

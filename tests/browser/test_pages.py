@@ -9,11 +9,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from selenium.webdriver import ActionChains
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
+from course_utils.quiz import QUIZZES
+from course_utils.quizzes.common import Wrong
 from tests.browser.browsing import (
     DESKTOP,
     PAGES,
@@ -202,3 +205,19 @@ def test_there_is_an_explorer(driver: WebDriver, address: str) -> None:
         driver.get(f"{address}/{page}.html")
         found += len(driver.find_elements(By.CSS_SELECTOR, ".course-explorer"))
     assert found
+
+
+def test_a_quiz_answers_on_a_page_of_the_site(driver: WebDriver, address: str) -> None:
+    """On a phone, in the dark, by keyboard; what is said can be read."""
+    set_width(driver, PHONE)
+    driver.get(f"{address}/book/05_glorot_and_kaiming.html")
+    set_theme(driver, "dark")
+    field = driver.find_element(By.CSS_SELECTOR, ".course-quiz fieldset")
+    driver.execute_script("arguments[0].querySelector('input').focus()", field)
+    ActionChains(driver).send_keys(Keys.SPACE, Keys.TAB, Keys.SPACE).perform()
+    said = field.find_element(By.CSS_SELECTOR, "[aria-live=polite]")
+    slip = next(one for one in QUIZZES["ch05"].questions[0].answers[:1] if isinstance(one, Wrong))
+    assert said.text.startswith(f"Not this one. The slip: {slip.misconception}.")
+    assert ask(driver, "faint") == []
+    assert ask(driver, "tooWide", PHONE) == []
+    set_theme(driver, "light")

@@ -236,9 +236,27 @@ def test_a_figure_without_alternative_text_is_seen(tmp_path: Path) -> None:
 # --------------------------------------------------------------------- the real book
 
 
-def test_the_book_builds_and_holds_its_table_of_contents(tmp_path: Path) -> None:
-    result = build(ROOT, output=tmp_path)
-    assert result.code == 0, result.output
-    check = [sys.executable, str(ROOT / "tools" / "check_site.py"), str(result.site)]
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """The book itself."""
+    return build(ROOT, output=tmp_path_factory.mktemp("book"))
+
+
+def test_the_book_builds_and_holds_its_table_of_contents(book: Result) -> None:
+    assert book.code == 0, book.output
+    check = [sys.executable, str(ROOT / "tools" / "check_site.py"), str(book.site)]
     done = subprocess.run(check, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_teachers_page_links_to_the_cells_and_claims_that_it_names(book: Result) -> None:
+    page = BeautifulSoup(book.page("book/teaching/chapter_05"), "html.parser")
+    named = [code for code in page.select("article code") if "-" in code.get_text()]
+    links = {code.get_text(): code.parent for code in named}
+    assert "draw-rectangular" in links and "ch05-average" in links
+    chapter = BeautifulSoup(book.page("book/05_glorot_and_kaiming"), "html.parser")
+    for name, link in links.items():
+        assert link is not None and link.name == "a", f"{name} is no link"
+        where, anchor = str(link["href"]).split("#")
+        assert where == "../05_glorot_and_kaiming.html"
+        assert chapter.find(id=anchor), f"{name} leads nowhere"
