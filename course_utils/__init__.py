@@ -45,7 +45,7 @@ from course_utils.descent import (
     steps_to_excess,
     until,
 )
-from course_utils.exercises import check
+from course_utils.exercises import check, progress, report
 from course_utils.explorer import control, explore
 from course_utils.gradients import (
     one_sign,
@@ -96,6 +96,8 @@ __all__ = [
     "path_ratio",
     "plots",
     "pretraining",
+    "progress",
+    "report",
     "saturated_share",
     "scaled",
     "second_moment",
