@@ -208,6 +208,7 @@ def run(line: Line, text: str) -> None:
         line.send({"unreadable": f"{type(error).__name__}: {error}"[:300]})
         return
     import course_utils
+
     course_utils.exercises.ask.append(line.ask)  # type: ignore[attr-defined]
     python = shell()
     signal.signal(signal.SIGALRM, too_slow)

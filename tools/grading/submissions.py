@@ -1,9 +1,9 @@
 """Whose notebook is it, and which chapter's: found out from names, without opening code.
 
-    submissions/ada/05_glorot_and_kaiming.ipynb            one folder a student
-    submissions/ada.ipynb, ada_05_glorot_and_kaiming.ipynb one file a student
-    submissions/Ada Lovelace_4711_assignsubmission_file_/… as Moodle gives them
-    submissions/lovelaceada_LATE_17_4711_05_….ipynb        as Canvas gives them
+submissions/ada/05_glorot_and_kaiming.ipynb            one folder a student
+submissions/ada.ipynb, ada_05_glorot_and_kaiming.ipynb one file a student
+submissions/Ada Lovelace_4711_assignsubmission_file_/… as Moodle gives them
+submissions/lovelaceada_LATE_17_4711_05_….ipynb        as Canvas gives them
 """
 
 from __future__ import annotations
