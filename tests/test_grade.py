@@ -147,15 +147,9 @@ def test_one_that_cannot_be_ended_from_inside_is_ended_from_outside(box: Sandbox
 def test_too_much_memory_ends_the_cell_or_the_submission(box: Sandbox) -> None:
     text = submission(RIGHT | {"ch00-ex1": "huge = torch.ones(1 << 40)\n" + RIGHT["ch00-ex1"]})
     assert words(judged(text, box)) == ["did not run", "passed", "passed", "passed"]
-    many = (
-        "import os, time\nfor _ in range(9):\n    os.fork() or (b'a' * (1 << 28), time.sleep(60))"
-    )
-    many = many.replace(
-        "(b'a' * (1 << 28), time.sleep(60))", "[bytearray(b'a') * (1 << 28), time.sleep(60)]"
-    )
-    results = judged(
-        submission({"ch00-ex1": many + "\ntime.sleep(60)"}), box, Limits(memory=2 << 30)
-    )
+    many = "import os, time\nfor _ in range(9):\n    if not os.fork():\n        "
+    many += "kept = bytearray(b'a') * (1 << 27)\n        time.sleep(60)\ntime.sleep(60)"
+    results = judged(submission({"ch00-ex1": many}), box, Limits(memory=1 << 30))
     assert words(results) == ["did not run"] * 4
     assert "of memory" in results["ch00-ex1"][1]
 
@@ -179,12 +173,12 @@ return found, found"""
 PATCHES = """\
 import course_utils.exercises, json
 from IPython.display import display
-cu.exercises.judge = cu.check = lambda *all: print("ch00-ex1: passed.")
+cu.exercises.judge = cu.check = lambda *all: print("ch00-ex4: passed.")
 torch.isclose = torch.allclose = lambda *all, **more: torch.tensor(True)
-record = {"id": "ch00-ex1", "attempted": True, "passed": True}
+record = {"id": "ch00-ex4", "attempted": True, "passed": True}
 display({"application/vnd.course.check+json": record, "text/plain": "passed"}, raw=True)
-cu.check("ch00-ex1", lambda *all: 0.0)
-cu.exercises.ask[-1]("ch00-ex1", lambda *all: torch.tensor(0.0))"""
+cu.check("ch00-ex4", lambda *all: 0.0)
+cu.exercises.ask[-1]("ch00-ex4", lambda *all: torch.tensor(0.0))"""
 
 KILLS = """\
 import os, signal
@@ -221,19 +215,20 @@ def test_hostile_submissions_reach_nothing_and_earn_nothing(box: Sandbox, tmp_pa
         places = [str(tmp_path), str(Path.home()), str(Path(__file__).parents[1]), "/etc", "/var"]
         reaches = REACHES.format(places=places, other=str(other), host="127.0.0.1", port=port)
         answers = {
-            "ch00-ex1": PATCHES,
+            "ch00-ex1": reaches,
             "ch00-ex2": VARIANCES.format(PEEKS.replace("\n", "\n    ")),
-            "ch00-ex3": reaches,
-            "ch00-ex4": KILLS + 'print("still here")',
+            "ch00-ex3": KILLS + 'print("still here")',
+            "ch00-ex4": PATCHES,
         }
         judgement = judging.judge(submission(answers), IDS, box)
     print(judgement.printed)
     results = [grade.outcome(id, judgement)[0] for id in IDS]
-    assert results == ["failed", "failed", "did not run", "did not run"]
+    assert results == ["did not run", "failed", "did not run", "failed"]
     assert "secret" not in judgement.printed and "FOUND" not in judgement.printed
     reached = [line for line in judgement.printed.splitlines() if line.startswith("REACHED")]
-    assert set(reached) <= {"REACHED ['fonts', 'ld.so.cache']", "REACHED []", "REACHED ['.pyenv']"}
-    assert judgement.printed.count("refused") + len(reached) == 12
+    assert not any(set(line.split("'")) & {"passwd", ".ssh", "book", "planted"} for line in reached)
+    assert judgement.printed.count("refused:") == 12 - len(reached)
+    assert "planted: 1" not in judgement.printed and "Connection refused" in judgement.printed
     assert "still here" in judgement.printed
     assert [path.name for path in tmp_path.iterdir()] == ["other.ipynb"]
 
@@ -248,9 +243,7 @@ def test_a_fork_bomb_harms_only_itself(box: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("trick", "why"),
     [
-        ("print('{', file=wire)", "wrote something else"),
         ('print(\'{"check": "ch00-ex1", "passed": true}\', file=wire)', "wrote something else"),
-        ("print('[' * 100_000, file=wire)", "wrote something else"),
         ("wire.write('x' * (26 << 20))", "wrote something else"),
         ("os._exit(0)", "ended itself"),
     ],

@@ -86,7 +86,7 @@ def outcome(id: str, judgement: Judgement) -> tuple[str, str]:
     if attempts := [check for check in checks if check.attempted]:
         return "failed", attempts[-1].hint
     for cell in judgement.raised:
-        if id in cell["checks"]:
+        if id in cell["checks"] or cell["cell"] == f"exercise-{id.split('-ex')[1]}":
             return "did not run", f"the cell {cell['cell']} raised {cell['raised']}"
     if checks:
         return "not attempted", ""

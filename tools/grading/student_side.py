@@ -160,7 +160,8 @@ def called(request: dict[str, Any], seconds: int) -> dict[str, Any]:
     except BaseException as error:
         signal.alarm(0)
         traceback.print_exc()
-        return {"raised": [type(error).__name__, str(error)[:500]]}
+        said = error.args[0] if isinstance(error, KeyError) and error.args else error
+        return {"raised": [type(error).__name__, str(said)[:500]]}
     signal.alarm(0)
     return answer
 
