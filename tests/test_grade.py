@@ -356,9 +356,9 @@ def test_without_a_sandbox_it_is_said_loudly_and_nothing_runs(
         ("ada/homework/x.ipynb", "ada"),
         ("ada.ipynb", "ada"),
         ("ada_05_glorot_and_kaiming.ipynb", "ada"),
-        ("Ada Lovelace_4711_assignsubmission_file_/x.ipynb", "Ada Lovelace"),
-        ("lovelaceada_LATE_17_4711_05_glorot_and_kaiming-1.ipynb", "lovelaceada"),
-        ("lovelaceada_17_4711_x.ipynb", "lovelaceada"),
+        ("Ada Lovelace_4711_assignsubmission_file_/x.ipynb", "Ada Lovelace 4711"),
+        ("lovelaceada_LATE_17_4711_05_glorot_and_kaiming-1.ipynb", "lovelaceada 17"),
+        ("lovelaceada_17_4711_x.ipynb", "lovelaceada 17"),
     ],
 )
 def test_whose_it_is_follows_from_the_name(place: str, student: str) -> None:

@@ -253,6 +253,8 @@ def run(tasks: Sequence[Task], folder: Path, jobs: int) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command: 0 if every notebook has its rows, whatever they say."""
     options = options_of(arguments)
+    if options.table.suffix != ".csv":
+        raise SystemExit(f"The table must be named like grades.csv, got {options.table}.")
     started, version = time.monotonic(), course_version()
     folder = options.table.with_suffix("")
     with sandbox.made(contained(options.unsafe)) as box:
@@ -266,6 +268,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "A worker ended before its time, perhaps for lack of memory: give --jobs a "
                 "smaller number and start again. What was graded is kept."
             ) from None
+        except OSError as error:
+            raise SystemExit(f"A result could not be kept: {error}. Start again later.") from None
     seconds = time.monotonic() - started
     speed = f"{60 * len(open_tasks) / seconds:.1f} notebooks a minute"
     print(f"{len(open_tasks)} graded, {len(tasks) - len(open_tasks)} kept, {speed}.")

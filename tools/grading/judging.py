@@ -188,7 +188,7 @@ class Submission:
         """
         self.calls += 1
         if self.calls > CALLS:
-            raise EndedError("too many calls for one answer")
+            raise EndedError("needs too many calls for one answer")
         pickled = base64.b64encode(cloudpickle.dumps(arguments)).decode()
         self.send({"call": handle, "arguments": pickled})
         answer = self.receive()
@@ -266,6 +266,6 @@ def _judged(submission: Submission, id: str, sent: Any) -> exercises.Result:
     submission.calls = 0
     try:
         answer = values.read(sent, submission.function)
-    except ValueError as error:
+    except Exception as error:
         return exercises.Result(id, True, False, f"your answer cannot be read: {error}.")
     return exercises.judge(id, answer)

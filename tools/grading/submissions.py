@@ -19,8 +19,8 @@ from pathlib import Path
 from tools.chapters import find, number_of
 
 LARGEST = 50 << 20  # bytes of a file
-MOODLE = re.compile(r"(?P<student>.+?)_\d+_assignsubmission_\w+")
-CANVAS = re.compile(r"(?P<student>[^_]+)_(?:LATE_)?\d+_\d+_.+")
+MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_\w+")
+CANVAS = re.compile(r"(?P<name>[^_]+)_(?:LATE_)?(?P<number>\d+)_\d+_.+")
 EXERCISE = re.compile(r"\bch(\d\d)-ex\d+")
 
 
@@ -68,17 +68,20 @@ def chapter_of(name: str, content: bytes) -> str:
 
 
 def student_of(place: Path) -> str:
-    """The student whose file lies at that place in the folder of submissions."""
+    """The student whose file lies at that place in the folder of submissions.
+
+    A platform's number stays with the name: two students may have the same one.
+    """
     first = place.parts[0]
     if len(place.parts) > 1:
         found = MOODLE.fullmatch(first)
-        return found["student"] if found else first
+        return f"{found['name']} {found['number']}" if found else first
     stem = place.stem
     for chapter in find():
         for sign in "_-":
             stem = stem.removesuffix(f"{sign}{chapter.stem}")
     found = CANVAS.fullmatch(place.stem)
-    return found["student"] if found else stem
+    return f"{found['name']} {found['number']}" if found else stem
 
 
 def handed_in(folder: Path) -> list[Notebook]:
@@ -103,15 +106,18 @@ def handed_in(folder: Path) -> list[Notebook]:
 
 def _places(folder: Path) -> Iterator[tuple[Path, bool]]:
     """Notebooks, and links to anything; for a student's folder without one, the folder."""
+    filled = set()
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
         here = Path(root).relative_to(folder)
         links = [name for name in folders if (Path(root) / name).is_symlink()]
         found = [name for name in files if name.endswith(".ipynb") and not name.startswith(".")]
         for name in found + links:
+            filled.add((here / name).parts[0])
             yield here / name, True
-        if len(here.parts) == 1 and not any((folder / here).rglob("*.ipynb")):
-            yield here / "", False
+    for student in folder.iterdir():
+        if student.is_dir() and student.name not in filled and not student.name.startswith("."):
+            yield Path(student.name, ""), False
 
 
 def key(notebook: Notebook, content: bytes, version: str) -> str:
