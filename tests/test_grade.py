@@ -168,7 +168,7 @@ try:
     print("FOUND THE CHECKS")
 except ImportError:
     pass
-return found, found"""
+return found or 0.0, found or 0.0"""
 
 PATCHES = """\
 import course_utils.exercises, json
