@@ -12,7 +12,7 @@ SITE := _build/html
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test site serve preview run robust colab-env test-colab publish unpublish lock system chromium diff-driver clean
+.PHONY: help book test site serve preview run robust colab-env test-colab pack grade publish unpublish lock system chromium diff-driver clean
 
 # The environment is stale when this folder was moved or its Python is gone.
 ifneq ($(wildcard $(STAMP)),)
@@ -56,6 +56,13 @@ colab-env: $(STAMP) ## make an environment with the versions that Colab has
 test-colab: $(STAMP) ## run all chapters as Colab would, or one: CH=02
 	@$(BIN)/python -m tools.colab $(CH)
 
+pack: $(STAMP) ## write what students get, and the teacher's own set: all, or CH="02 05"
+	@$(BIN)/python -m tools.pack $(CH)
+
+# The shell reads IN and OUT, so that no sign in them can become a command.
+grade: $(STAMP) ## grade submissions in a sandbox: IN=submissions OUT=grades.csv (ARGS=--unsafe)
+	@$(BIN)/python -m tools.grade "$${IN:-submissions}" "$${OUT:-grades.csv}" $(ARGS)
+
 # The shell reads REPO and TAG, so that no sign in them can become a command.
 publish: $(STAMP) ## name the course's address everywhere: REPO=https://github.com/… TAG=v1.0
 	@$(BIN)/python -m tools.publish "$$REPO" "$$TAG"
@@ -66,15 +73,15 @@ unpublish: $(STAMP) ## take the address out again
 lock: $(STAMP) ## pin anew all that pyproject.toml asks for, in requirements.txt
 	$(BIN)/python -m tools.lock
 
-system: ## install Chromium for the browser tests (Debian; needs root)
+system: ## install Chromium and bubblewrap for tests and grading (Debian; needs root)
 	apt-get update -qq
-	apt-get install -y -qq --no-install-recommends chromium chromium-driver
+	apt-get install -y -qq --no-install-recommends bubblewrap chromium chromium-driver
 
-# Never fails: without Chromium the browser tests are skipped, and say so.
+# Never fails: without them the tests that need them are skipped, and say so.
 chromium:
-	@command -v chromedriver >/dev/null \
+	@command -v chromedriver >/dev/null && command -v bwrap >/dev/null \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && $(MAKE) system; } \
-	|| echo "There is no Chromium here: the browser tests will be skipped. To have it: sudo make system"
+	|| echo "Chromium or bubblewrap is missing: the tests that need them will be skipped. To have it: sudo make system"
 
 diff-driver: ## let git show changes in chapters as text, without outputs
 	git config diff.jupytext.textconv "$(CURDIR)/$(BIN)/jupytext --quiet --to md --output -"

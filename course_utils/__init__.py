@@ -49,7 +49,7 @@ from course_utils.descent import (
     until,
 )
 from course_utils.diagnose import diagnose
-from course_utils.exercises import check
+from course_utils.exercises import check, progress, report
 from course_utils.explorer import control, explore
 from course_utils.gradients import (
     one_sign,
@@ -103,7 +103,9 @@ __all__ = [
     "path_ratio",
     "plots",
     "pretraining",
+    "progress",
     "quiz",
+    "report",
     "saturated_share",
     "scaled",
     "second_moment",

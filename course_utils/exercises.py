@@ -25,6 +25,7 @@ from course_utils.checks import (
     zero_centring,
 )
 from course_utils.checks.common import NotAttempted
+from course_utils.notebook import VERSION
 
 CHECK_MIME = "application/vnd.course.check+json"
 Check = Callable[[Any], str | None]
@@ -63,6 +64,9 @@ FUNCTIONS = {
 }
 
 
+WORDS = {"passed": "■", "not yet": "□", "not attempted": "·"}
+
+
 @dataclass(frozen=True)
 class Result:
     """What a check found: a hint is empty when the exercise is passed or untouched."""
@@ -71,6 +75,14 @@ class Result:
     attempted: bool
     passed: bool
     hint: str = ""
+
+    @property
+    def word(self) -> str:
+        """One of ``WORDS``."""
+        return "passed" if self.passed else "not yet" if self.attempted else "not attempted"
+
+
+_checked: dict[str, Result] = {}  # the last check of each exercise in this session
 
 
 def judge(id: str, answer: Any) -> Result:
@@ -114,6 +126,7 @@ def check(id: str, answer: Any) -> None:
         >>> check("ch02-ex2", ...)  # doctest: +SKIP
     """
     result = judge(id, answer)
+    _checked[id] = result
     if result.passed:
         text = f"{id}: passed."
     elif result.attempted:
@@ -122,3 +135,57 @@ def check(id: str, answer: Any) -> None:
         text = f"{id}: not attempted yet."
     record = {"id": id, "attempted": result.attempted, "passed": result.passed}
     display({CHECK_MIME: record, "text/plain": text}, raw=True)
+
+
+def _by_chapter() -> dict[str, dict[str, str]]:
+    """For each chapter with a check in this session: what came of each of its exercises."""
+    chapters = sorted({id.split("-")[0] for id in _checked})
+    untouched = Result("", attempted=False, passed=False)
+    return {
+        chapter: {
+            id: _checked.get(id, untouched).word for id in CHECKS if id.startswith(f"{chapter}-")
+        }
+        for chapter in chapters
+    }
+
+
+def _score(words: dict[str, str]) -> str:
+    return f"{list(words.values()).count('passed')} of {len(words)} passed"
+
+
+NOTHING = "No exercise has been checked in this session yet."
+
+
+def progress() -> None:
+    """Print your exercises at a glance: one mark each, in the order of the chapter.
+
+    It counts what was checked since the notebook was started.
+
+    Example:
+        >>> progress()  # doctest: +SKIP
+        Chapter 5   ■ ■ □ · ·   2 of 5 passed   (■ passed, □ not yet, · not attempted)
+    """
+    legend = ", ".join(f"{mark} {word}" for word, mark in WORDS.items())
+    for chapter, words in _by_chapter().items():
+        marks = " ".join(WORDS[word] for word in words.values())
+        print(f"Chapter {int(chapter[2:])}   {marks}   {_score(words)}   ({legend})")
+    if not _checked:
+        print(NOTHING)
+
+
+def report() -> None:
+    """Print a summary to paste into a mail or a form.
+
+    It is a message, not a proof: grading runs the notebook again.
+
+    Example:
+        >>> report()  # doctest: +SKIP
+        course_utils 0.1.0, chapter 5: 2 of 5 passed
+        passed: ch05-ex1, ch05-ex2; not yet: ch05-ex3; not attempted: ch05-ex4, ch05-ex5
+    """
+    for chapter, words in _by_chapter().items():
+        print(f"course_utils {VERSION}, chapter {int(chapter[2:])}: {_score(words)}")
+        groups = {word: [id for id in words if words[id] == word] for word in WORDS}
+        print("; ".join(f"{word}: {', '.join(ids)}" for word, ids in groups.items() if ids))
+    if not _checked:
+        print(NOTHING)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from course_utils import exercises
 from tools import structure
 from tools.chapters import find
 
@@ -27,3 +28,29 @@ def test_stubs_fail_and_solutions_pass(path: Path) -> None:
     assert len(stubs) >= 4
     assert stubs == {name: [False] for name in stubs}
     assert solutions == {name.replace("exercise", "solution"): [True] for name in stubs}
+
+
+def test_progress_and_report_say_what_was_checked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(exercises, "_checked", {})
+    exercises.progress()
+    exercises.report()
+    assert capsys.readouterr().out == f"{exercises.NOTHING}\n" * 2
+    exercises.check("ch02-ex2", lambda mean, weights: 0.5)
+    exercises.check("ch02-ex3", lambda train, test: (train - train.mean(0), test - train.mean(0)))
+    exercises.check("ch02-ex3", lambda train, test: None)
+    exercises.check("ch02-ex3", lambda train, test: (train - train.mean(0), test - train.mean(0)))
+    exercises.check("ch00-ex1", ...)
+    capsys.readouterr()
+    exercises.progress()
+    legend = "(■ passed, □ not yet, · not attempted)"
+    assert capsys.readouterr().out.splitlines() == [
+        f"Chapter 0   · · · ·   0 of 4 passed   {legend}",
+        f"Chapter 2   · □ ■ · ·   1 of 5 passed   {legend}",
+    ]
+    exercises.report()
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        f"course_utils {exercises.VERSION}, chapter 2: 1 of 5 passed",
+        "passed: ch02-ex3; not yet: ch02-ex2; not attempted: ch02-ex1, ch02-ex4, ch02-ex5",
+    ]

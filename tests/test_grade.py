@@ -1,0 +1,384 @@
+"""Grading: honest, broken and hostile submissions, each with what must become of it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_notebook
+
+from course_utils.exercises import CHECKS
+from tests.chapter_factory import verdict
+from tools import grade, pack
+from tools.chapters import find
+from tools.grading import judging, sandbox, submissions, values
+from tools.grading.sandbox import Limits, Sandbox
+
+NO_SANDBOX = sandbox.missing()
+IN_A_SANDBOX = pytest.mark.skipif(NO_SANDBOX is not None, reason=str(NO_SANDBOX))
+UNSAFE = ["--unsafe"] if NO_SANDBOX else []
+
+IDS = ["ch00-ex1", "ch00-ex2", "ch00-ex3", "ch00-ex4"]
+STUDENT = pack.read(find(["00"]))[0].student
+SOLUTIONS = {
+    f"ch{path.name[:2]}-ex{cell.id[-1]}": cell.source
+    for path in find()
+    for cell in nbformat.read(path, as_version=4).cells
+    if cell.id.startswith("solution-")
+}
+RIGHT = {id: SOLUTIONS[f"chch-ex{id[-1]}"] for id in IDS}
+
+SLOPE = 'def slope(x, w, b, y):\n    {}\n\n\ncu.check("ch00-ex1", slope)'
+VARIANCES = 'def variances(*all):\n    {}\n\n\ncu.check("ch00-ex2", variances)'
+
+
+def submission(answers: Mapping[str, str], *, outputs: bool = False) -> str:
+    """The pack's notebook with answers in place of stubs."""
+    notebook: NotebookNode = nbformat.from_dict(dict(STUDENT))
+    notebook.cells = [nbformat.from_dict(dict(cell)) for cell in STUDENT.cells]
+    for cell in notebook.cells:
+        if pack.is_exercise(cell):
+            cell.source = "import torch\n" + answers.get(f"ch00-ex{cell.id[-1]}", cell.source)
+            cell.outputs = [verdict(True)] if outputs else []
+    return str(nbformat.writes(notebook))
+
+
+@pytest.fixture(scope="module")
+def box():
+    with sandbox.made(NO_SANDBOX is None) as made:
+        yield made
+
+
+def judged(text: str, box: Sandbox, limits: Limits | None = None) -> dict[str, tuple[str, str]]:
+    judgement = judging.judge(text, IDS, box, limits)
+    print(judgement.printed, judgement.raised, judgement.trouble)
+    return {id: grade.outcome(id, judgement) for id in IDS}
+
+
+def words(results: Mapping[str, tuple[str, str]]) -> list[str]:
+    return [results[id][0] for id in IDS]
+
+
+# --- what checks may do with answers -------------------------------------------------------
+
+# Answers that are functions of functions, models and generators, or return functions, or
+# pairs, or values; and one that must not change its arguments.
+EXERCISES = ["01-ex1", "02-ex3", "02-ex4", "05-ex5", "06-ex2", "06-ex3", "08-ex3"]
+EXERCISES += ["10-ex2", "10-ex3", "10-ex4", "11-ex1"]
+ALL_KINDS = [f"ch{exercise}" for exercise in EXERCISES]
+IMPORTS = "import math\nimport torch\nfrom torch import nn\nimport course_utils as cu"
+
+
+def test_solutions_pass_from_the_sandbox_whatever_they_take_and_return(box: Sandbox) -> None:
+    sources = [IMPORTS, *(SOLUTIONS[id].split("\nfound_gains")[0] for id in ALL_KINDS)]
+    changed = "def changes(train, test):\n    train -= 1\n    return train, test"
+    freezes = "def freezes(model):\n    model.eval()\n    return model"
+    sources += [f'{changed}\n\ncu.check("ch02-ex3", changes)']
+    sources += [f'{freezes}\n\ncu.check("ch08-ex3", freezes)']
+    text = nbformat.writes(new_notebook(cells=[new_code_cell(source) for source in sources]))
+    judgement = judging.judge(text, list(CHECKS), box)
+    print(judgement.printed)
+    assert judgement.trouble is None and judgement.raised == []
+    first = {id: results[0] for id, results in judgement.results.items()}
+    assert {id: result.hint for id, result in first.items()} == dict.fromkeys(ALL_KINDS, "")
+    assert all(result.passed for result in first.values())
+    assert "changed the tensors" in judgement.results["ch02-ex3"][1].hint
+    assert "γ and β" in judgement.results["ch08-ex3"][1].hint
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"array": {"kind": "|O", "shape": [1], "data": "AAAAAAAAAAA="}},
+        {"array": {"kind": "<f8", "shape": [10**12], "data": "AAAAAAAAAAA="}},
+        {"array": {"kind": "<f8", "shape": [-1], "data": "AAAAAAAAAAA="}},
+        {"array": {"kind": "<U2", "shape": [1], "data": "AAAAAAAAAAA="}},
+        {"tensor": {"kind": "f8,f8", "shape": [1], "data": "AAAAAAAAAAA="}},
+        {"tensor": {"kind": "<f8", "shape": [1] * 40, "data": "AAAAAAAAAAA="}},
+        {"tensor": 3},
+        {"argument": 0},
+        {"function": "os.system"},
+        {"list": {}},
+        {"list": [], "tuple": []},
+        {},
+        json.loads("[" * 30 + "]" * 30),
+        json.loads('{"list": [' * 30 + "]}" * 30),
+    ],
+)
+def test_what_is_no_value_is_refused(sent: object) -> None:
+    with pytest.raises(ValueError):
+        values.read(sent, lambda handle: handle)
+
+
+# --- honest and broken submissions ---------------------------------------------------------
+
+
+def test_each_exercise_has_its_own_result(box: Sandbox) -> None:
+    answers = {
+        "ch00-ex1": RIGHT["ch00-ex1"].replace("(h - y)", "(y - h)"),
+        "ch00-ex3": 'cu.check("ch00-ex3", lambda *all: {}["key"])',
+        "ch00-ex4": "def gradients(X, W, errors:",
+    }
+    results = judged(submission(answers), box)
+    assert words(results) == ["failed", "not attempted", "failed", "did not run"]
+    assert "the sign is not" in results["ch00-ex1"][1]
+    assert results["ch00-ex3"][1] == "your code raised KeyError: 'key'"
+    assert "exercise-4 raised SyntaxError" in results["ch00-ex4"][1]
+
+
+def test_an_endless_cell_ends_and_the_others_count(box: Sandbox) -> None:
+    text = submission(RIGHT | {"ch00-ex1": 'while True:\n    pass\ncu.check("ch00-ex1", ...)'})
+    results = judged(text, box, Limits(cell_seconds=6))
+    assert words(results) == ["did not run", "passed", "passed", "passed"]
+    assert "TimeoutError" in results["ch00-ex1"][1]
+
+
+def test_one_that_cannot_be_ended_from_inside_is_ended_from_outside(box: Sandbox) -> None:
+    loop = "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True:\n    pass"
+    results = judged(submission({"ch00-ex1": loop}), box, Limits(seconds=12, cell_seconds=1))
+    assert results == dict.fromkeys(IDS, ("did not run", "stopped after 12 seconds"))
+
+
+def test_too_much_memory_ends_the_cell_or_the_submission(box: Sandbox) -> None:
+    text = submission(RIGHT | {"ch00-ex1": "huge = torch.ones(1 << 40)\n" + RIGHT["ch00-ex1"]})
+    assert words(judged(text, box)) == ["did not run", "passed", "passed", "passed"]
+    many = "import os, time\nfor _ in range(9):\n    if not os.fork():\n        "
+    many += "kept = bytearray(b'a') * (1 << 27)\n        time.sleep(60)\ntime.sleep(60)"
+    results = judged(submission({"ch00-ex1": many}), box, Limits(memory=1 << 30))
+    assert words(results) == ["did not run"] * 4
+    assert "of memory" in results["ch00-ex1"][1]
+
+
+# --- hostile submissions -------------------------------------------------------------------
+
+# Looks for the truth of the check on the stack, and for the checks themselves.
+PEEKS = """\
+import sys
+frame, found = sys._getframe(), None
+while frame:
+    found = frame.f_locals.get("of_sum", found)
+    frame = frame.f_back
+try:
+    from course_utils.checks.check_yourself import CHECKS
+    print("FOUND THE CHECKS")
+except ImportError:
+    pass
+return found or 0.0, found or 0.0"""
+
+PATCHES = """\
+import course_utils.exercises, json
+from IPython.display import display
+cu.exercises.judge = cu.check = lambda *all: print("ch00-ex4: passed.")
+torch.isclose = torch.allclose = lambda *all, **more: torch.tensor(True)
+record = {"id": "ch00-ex4", "attempted": True, "passed": True}
+display({"application/vnd.course.check+json": record, "text/plain": "passed"}, raw=True)
+cu.check("ch00-ex4", lambda *all: 0.0)
+cu.exercises.ask[-1]("ch00-ex4", lambda *all: torch.tensor(0.0))"""
+
+KILLS = """\
+import os, signal
+for process in (os.getppid(), 1, -1):
+    try:
+        os.kill(process, signal.SIGKILL if process > 0 else signal.SIGCONT)
+    except OSError as error:
+        print(error)
+"""
+
+REACHES = """\
+import os, pathlib, socket
+def attempt(what):
+    try:
+        print("REACHED", what())
+    except OSError as error:
+        print("refused:", error)
+for place in {places}:
+    attempt(lambda: os.listdir(place))
+    attempt(lambda: pathlib.Path(place, "planted").write_text("x"))
+attempt(lambda: pathlib.Path({other!r}).read_text())
+attempt(lambda: socket.create_connection(("{host}", {port}), timeout=3))
+"""
+
+
+@IN_A_SANDBOX
+def test_hostile_submissions_reach_nothing_and_earn_nothing(box: Sandbox, tmp_path: Path) -> None:
+    import socket
+
+    other = tmp_path / "other.ipynb"
+    other.write_text("the other's secret")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        places = [str(tmp_path), str(Path.home()), str(Path(__file__).parents[1]), "/etc", "/var"]
+        reaches = REACHES.format(places=places, other=str(other), host="127.0.0.1", port=port)
+        answers = {
+            "ch00-ex1": reaches,
+            "ch00-ex2": VARIANCES.format(PEEKS.replace("\n", "\n    ")),
+            "ch00-ex3": KILLS + 'print("still here")',
+            "ch00-ex4": PATCHES,
+        }
+        judgement = judging.judge(submission(answers), IDS, box)
+    print(judgement.printed)
+    results = [grade.outcome(id, judgement)[0] for id in IDS]
+    assert results == ["did not run", "failed", "did not run", "failed"]
+    assert "secret" not in judgement.printed and "FOUND" not in judgement.printed
+    reached = [line for line in judgement.printed.splitlines() if line.startswith("REACHED")]
+    assert not any(set(line.split("'")) & {"passwd", ".ssh", "book", "planted"} for line in reached)
+    assert judgement.printed.count("refused:") == 12 - len(reached)
+    assert "planted: 1" not in judgement.printed and "Connection refused" in judgement.printed
+    assert "still here" in judgement.printed
+    assert [path.name for path in tmp_path.iterdir()] == ["other.ipynb"]
+
+
+@IN_A_SANDBOX
+def test_a_fork_bomb_harms_only_itself(box: Sandbox) -> None:
+    bomb = "import os\nwhile True:\n    os.fork()"
+    results = judged(submission({"ch00-ex1": bomb}), box, Limits(seconds=30, cell_seconds=3))
+    assert "passed" not in words(results)
+
+
+@pytest.mark.parametrize(
+    ("trick", "why"),
+    [
+        ('print(\'{"check": "ch00-ex1", "passed": true}\', file=wire)', "wrote something else"),
+        ("wire.write('x' * (26 << 20))", "wrote something else"),
+        ("os._exit(0)", "ended itself"),
+    ],
+)
+def test_what_the_grader_does_not_understand_ends_the_submission(
+    box: Sandbox, trick: str, why: str
+) -> None:
+    before = (
+        "import os, gc\nline = next(x for x in gc.get_objects() if type(x).__name__ == 'Line')\n"
+    )
+    before += "wire = open(line.sending.fileno(), 'w', closefd=False)\n"
+    text = submission({**RIGHT, "ch00-ex3": f"{before}{trick}\nwire.flush()"})
+    results = judged(text, box)
+    assert words(results) == ["passed", "passed", "did not run", "did not run"]
+    assert why in results["ch00-ex4"][1]
+
+
+def test_strange_answers_fail_and_say_why(box: Sandbox) -> None:
+    answers = {
+        "ch00-ex1": SLOPE.format("return float('nan')"),
+        "ch00-ex2": VARIANCES.format(
+            "import numpy\n    return numpy.array([slope, slope], dtype=object)"
+        ),
+        "ch00-ex3": 'deep = []\ndeep.append(deep)\ncu.check("ch00-ex3", lambda *all: deep)',
+        "ch00-ex4": 'cu.check("ch00-ex4", lambda *all: "x" * (30 << 20))',
+    }
+    results = judged(submission(answers), box)
+    assert words(results) == ["failed", "failed", "failed", "did not run"]
+    assert "is another one" in results["ch00-ex1"][1]
+    assert "not one of numbers" in results["ch00-ex2"][1]
+    assert "RecursionError" in results["ch00-ex3"][1]
+
+
+# --- a folder of submissions ---------------------------------------------------------------
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_folder_is_graded_once_and_its_table_is_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "submissions", tmp_path / "grades.csv"
+    files = {
+        "ada/check_yourself.ipynb": submission(RIGHT),
+        "ada/check_yourself (1).ipynb": "",
+        "=HYPERLINK(1).ipynb": submission({}, outputs=True),
+        "broken_check_yourself.ipynb": submission({})[:200],
+        "nobody knows.ipynb": '{"cells": []}',
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "absent").mkdir()
+    (folder / "eve.ipynb").symlink_to(folder / "ada" / "check_yourself.ipynb")
+    command = [str(folder), str(out), "--jobs", "2", *UNSAFE]
+
+    # Two machines, one after the other; the table comes from what both have kept.
+    for number in (1, 2):
+        assert grade.main([*command, "--shard", f"{number}/2"]) == 0
+        assert not out.exists()
+    capsys.readouterr()
+    assert grade.main(command) == 0
+    assert "0 graded, 7 kept" in capsys.readouterr().out
+    rows = read_table(out)
+    said = {(row["student"], row["exercise"]): row["result"] for row in rows}
+    assert said == {
+        ("'=HYPERLINK(1)", "ch00-ex1"): "not attempted",
+        **{("'=HYPERLINK(1)", id): "not attempted" for id in IDS},
+        **{("ada", id): "passed" for id in IDS},
+        **{("broken", id): "did not run" for id in IDS},
+        ("absent", ""): "did not run",
+        ("eve", ""): "did not run",
+        ("nobody knows", ""): "did not run",
+    }
+    why = {row["student"]: row["hint"] for row in rows}
+    assert "not a notebook" in why["broken"] and "no notebook" in why["absent"]
+    assert "link" in why["eve"] and "chapter" in why["nobody knows"]
+    assert all((tmp_path / row["log"]).is_file() for row in rows)
+
+    # What changes is graded again, and nothing else.
+    (folder / "ada" / "check_yourself.ipynb").write_text(submission({}))
+    assert grade.main(command) == 0
+    assert "1 graded, 6 kept" in capsys.readouterr().out
+    assert {row["result"] for row in read_table(out) if row["student"] == "ada"} == {
+        "not attempted"
+    }
+
+
+def test_without_a_sandbox_it_is_said_loudly_and_nothing_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sandbox, "missing", lambda: "There is none.")
+    (tmp_path / "ada_check_yourself.ipynb").write_text(submission(RIGHT))
+    out = tmp_path / "grades.csv"
+    with pytest.raises(SystemExit, match="NOT contained(.|\n)*--unsafe"):
+        grade.main([str(tmp_path), str(out)])
+    assert not out.exists()
+    assert grade.main([str(tmp_path), str(out), "--unsafe"]) == 0
+    assert "UNSAFE" in capsys.readouterr().err
+    assert {row["result"] for row in read_table(out)} == {"passed"}
+
+
+@pytest.mark.parametrize(
+    ("place", "student"),
+    [
+        ("ada/05_glorot_and_kaiming.ipynb", "ada"),
+        ("ada/homework/x.ipynb", "ada"),
+        ("ada.ipynb", "ada"),
+        ("ada_05_glorot_and_kaiming.ipynb", "ada"),
+        ("Ada Lovelace_4711_assignsubmission_file_/x.ipynb", "Ada Lovelace 4711"),
+        ("lovelaceada_LATE_17_4711_05_glorot_and_kaiming-1.ipynb", "lovelaceada 17"),
+        ("lovelaceada_17_4711_x.ipynb", "lovelaceada 17"),
+    ],
+)
+def test_whose_it_is_follows_from_the_name(place: str, student: str) -> None:
+    assert submissions.student_of(Path(place)) == student
+
+
+def test_the_chapter_follows_from_the_name_or_else_from_the_exercises() -> None:
+    assert submissions.chapter_of("ada_05_glorot_and_kaiming (1).ipynb", b"ch02-ex1") == "05"
+    assert submissions.chapter_of("x.ipynb", b'cu.check("ch02-ex1") ch02-ex2 ch05-ex1') == "02"
+    assert submissions.chapter_of("x.ipynb", b"{") == ""
+
+
+def test_a_folder_without_notebooks_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="no notebook"):
+        submissions.handed_in(tmp_path)
+    with pytest.raises(SystemExit, match="no folder"):
+        submissions.handed_in(tmp_path / "away")
+
+
+def test_names_and_fields_are_made_harmless() -> None:
+    assert submissions.plain("a\nb\x1b[31m\udcff") == "a b [31m?"
+    fields = ["=1", "+1", "-1", "@a", "a", ""]
+    assert [grade.harmless(field) for field in fields] == ["'=1", "'+1", "'-1", "'@a", "a", ""]

@@ -1,0 +1,160 @@
+"""The sandbox in which one submission runs: bubblewrap, and limits on time, memory and files.
+
+In it there are Python, its packages and the course without its checks, all of them
+read-only; a small empty folder in memory; no network, no other process, and no file of
+anybody's. Bubblewrap comes from the distribution (``apt-get install bubblewrap``).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import site
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+
+from tools.chapters import ROOT
+
+HOME = "/tmp/student"  # all that a submission can write to; it ends with the submission
+COURSE = "/tmp/course"
+DISK = 64 << 20  # bytes, in memory
+PROCESSES = 48  # threads count, too
+FIRST_USER = 200_000  # no user has numbers as high
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may take."""
+
+    seconds: int = 900
+    cell_seconds: int = 180
+    memory: int = 4 << 30
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """How submissions are started; ``course`` is the folder with the course without checks."""
+
+    course: Path
+    contained: bool
+
+    def command(self, limits: Limits) -> list[str]:
+        """The command that starts the student's side."""
+        inside = Path(COURSE) if self.contained else self.course
+        python = [sys.executable, str(inside / "student_side.py")]
+        python += [str(number) for number in (limits.cell_seconds, limits.memory, DISK)]
+        if not self.contained:
+            return python
+        return [*bubblewrap(self.course), *python, str(PROCESSES), str(_unused_user())]
+
+    def environment(self, folder: str) -> dict[str, str]:
+        """The variables that the student's side sees; nothing of the teacher's is among them.
+
+        Without a sandbox ``folder`` is where the submission runs.
+        """
+        inside = COURSE if self.contained else str(self.course)
+        home = HOME if self.contained else folder
+        threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+        return {
+            "HOME": home,
+            "USER": "student",
+            "PATH": os.defpath,
+            "LANG": "C.UTF-8",
+            "MPLBACKEND": "agg",
+            "MPLCONFIGDIR": f"{home}/matplotlib",
+            "IPYTHONDIR": f"{home}/.ipython",
+            "PYTHONPATH": inside,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONHASHSEED": "0",
+            "COURSE_SEED_OFFSET": "0",
+            **dict.fromkeys(threads, "1"),
+        }
+
+
+def _unused_user() -> int:
+    """A user number for this submission alone: its limit on processes is nobody else's."""
+    return FIRST_USER + int.from_bytes(os.urandom(3), "big")
+
+
+def bubblewrap(course: Path) -> list[str]:
+    """Bubblewrap's arguments.
+
+    Started by root it only takes away, and the student's side becomes a user without any
+    right; started by anybody else it needs the user namespaces of the kernel.
+    """
+    if os.geteuid() == 0:
+        users = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        users = ["--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000"]
+    arguments = ["bwrap", *users, "--unshare-pid", "--unshare-net", "--unshare-ipc"]
+    arguments += ["--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--new-session"]
+    system = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/fonts")
+    bound = {Path(name) for name in system}
+    bound |= {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).parent.parent}
+    arguments += ["--proc", "/proc", "--dev", "/dev"]
+    for path in sorted(bound):
+        arguments += _read_only(path, path)
+    for folder in site.getsitepackages():  # an installed course would bring its checks
+        if (installed := Path(folder) / "course_utils").is_dir():
+            arguments += ["--tmpfs", str(installed)]
+    arguments += _read_only(course, Path(COURSE))
+    for place in (HOME, "/dev/shm"):
+        arguments += ["--perms", "1777", "--size", str(DISK), "--tmpfs", place]
+    return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
+
+
+def _read_only(source: Path, target: Path) -> list[str]:
+    """A file or folder of the system, in the sandbox; links stay links."""
+    if not os.path.lexists(source):
+        return []
+    if source.is_symlink() and source.parent == Path("/"):  # /lib, /bin: links into /usr
+        return ["--symlink", os.readlink(source), str(target)]
+    arguments = []
+    for parent in reversed(target.parents[:-1]):
+        arguments += ["--perms", "0755", "--dir", str(parent)]
+    return [*arguments, "--ro-bind", str(source), str(target)]
+
+
+def missing() -> str | None:
+    """Why bubblewrap cannot be used here, in a sentence; ``None`` if it can."""
+    if not shutil.which("bwrap"):
+        return "bubblewrap is not installed (Debian, Ubuntu: sudo apt-get install bubblewrap)."
+    with tempfile.TemporaryDirectory() as folder:
+        trial = [*bubblewrap(Path(folder)), sys.executable, "-c", "import torch, os; os.listdir()"]
+        result = subprocess.run(trial, capture_output=True, text=True)
+    if result.returncode == 0:
+        return None
+    said = (result.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+    return f"bubblewrap is installed, and does not work on this system: {said}"
+
+
+@contextmanager
+def made(contained: bool) -> Iterator[Sandbox]:
+    """A sandbox, as long as it is needed."""
+    with tempfile.TemporaryDirectory(prefix="grading-") as name:
+        course = Path(name) / "course"
+        without = shutil.ignore_patterns("checks", "__pycache__")
+        shutil.copytree(ROOT / "course_utils", course / "course_utils", ignore=without)
+        shutil.copy(HERE / "asking.py", course / "course_utils" / "exercises.py")
+        shutil.copy(HERE / "student_side.py", course)
+        (course / "matplotlib").mkdir()
+        fonts = sorted(Path(matplotlib.get_cachedir()).glob("fontlist-*.json"))
+        for path in fonts:  # else every submission would look for fonts anew
+            shutil.copy(path, course / "matplotlib")
+        make_readable([course.parent, course, *course.rglob("*")])
+        yield Sandbox(course, contained)
+
+
+def make_readable(paths: Sequence[Path]) -> None:
+    """Let everybody read, and nobody but the owner write."""
+    for path in paths:
+        path.chmod(0o755 if path.is_dir() else 0o644)
