@@ -1,0 +1,546 @@
+"""From the cells of a chapter to the slides of a deck.
+
+A chapter is prose, and a slide is not a page. So a slide shows one thing: a formula with
+the sentence that leads to it, a figure, a table, a question, the first sentences of an
+explanation. The whole text stands in the speaker notes; nothing is lost.
+
+The slides of the argument follow each other to the right. Below some of them lie others
+that a class may skip: the code that made the figure, and the claims that it settles.
+
+What becomes of a cell says its slide type, ``slideshow.slide_type`` in its metadata, as
+Jupyter has it; where it has none, ``slide_type`` below says it by rule.
+
+========  ==================================================================
+slide     slides of the argument, to the right
+subslide  slides below the one before
+fragment  words below what the slide before shows, where there is room
+notes     in the speaker notes of the slide before
+skip      not in the deck
+========  ==================================================================
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html import escape
+from struct import unpack
+from typing import Any
+
+from nbformat import NotebookNode
+
+from tools.chapters import CLAIM_MIME, SETUP_ID
+from tools.markdown import ADMONITIONS
+from tools.typeset import (
+    Block,
+    blocks_of,
+    code_html,
+    inline,
+    inside_quote,
+    items_of,
+    lead,
+    packed,
+    plain,
+    sentences,
+    text_html,
+    to_html,
+)
+
+SLIDE_TYPES = ("slide", "subslide", "fragment", "notes", "skip")
+
+# Characters, about as many as can be read from the last row.
+CONTEXT = 230  # beside a formula, or under a heading
+TEXT = 380  # on a slide of text
+CAPTION = 170  # below a table
+CODE_LINES = 14
+CLAIMS_A_SLIDE = 4
+
+
+@dataclass
+class Slide:
+    """One slide: what it shows, as HTML, and what is said with it, as Markdown."""
+
+    kind: str
+    body: str
+    section: str = ""  # Markdown of the section's heading, in the slide's corner
+    notes: list[str] = field(default_factory=list)
+    below: bool = False  # lies under the slide before
+
+    def __post_init__(self) -> None:
+        self.caption = ""
+
+
+@dataclass
+class Deck:
+    """A chapter as slides, and the minutes that its sections take."""
+
+    title: str
+    slides: list[Slide] = field(default_factory=list)
+    section: str = ""
+    minutes: dict[str, str] = field(default_factory=dict)
+
+    def add(self, kind: str, body: str, *notes: str, below: bool = False) -> Slide:
+        """Append a slide of the present section."""
+        below = below and bool(self.slides)
+        self.slides.append(Slide(kind, body, self.section, [n for n in notes if n], below))
+        return self.slides[-1]
+
+    def say(self, text: str) -> None:
+        """Put words into the notes of the last slide."""
+        if self.slides:
+            self.slides[-1].notes.append(text)
+
+
+# --- what a cell is ----------------------------------------------------------------------
+
+
+def tags_of(cell: NotebookNode) -> set[str]:
+    """The tags of a cell."""
+    return set(cell.metadata.get("tags", []))
+
+
+def folded(cell: NotebookNode) -> bool:
+    """Whether the code of a cell is folded away in the chapter."""
+    return bool(tags_of(cell) & {"hide-cell", "hide-input"})
+
+
+def claims_of(cell: NotebookNode) -> list[dict[str, Any]]:
+    """The claims that a cell stored."""
+    found = (output.get("data", {}).get(CLAIM_MIME) for output in cell.get("outputs", []))
+    return [claim for claim in found if claim]
+
+
+def shown(cell: NotebookNode) -> list[NotebookNode]:
+    """The outputs of a cell that a slide can show: figures, tables and printed text."""
+    return [
+        output
+        for output in cell.get("outputs", [])
+        if output.output_type == "stream"
+        or {"image/png", "text/html", "text/plain"} & set(output.get("data", {}))
+        and not any(mime.startswith("application/vnd.course") for mime in output.data)
+    ]
+
+
+def slide_type(cell: NotebookNode, solutions: bool = False) -> str:
+    """What becomes of a cell: its own metadata say it, or else this rule.
+
+    Set-up and helpers, empty exercises and their solutions, and the sources stay out.
+    Code without a picture or a table, and claims, lie below.
+    """
+    own = cell.metadata.get("slideshow", {}).get("slide_type", "")
+    if "solution" in tags_of(cell) and solutions:
+        return "subslide"
+    if own in SLIDE_TYPES:
+        return str(own)
+    if cell.cell_type == "markdown":
+        badge = "remove-cell" in tags_of(cell)
+        return "skip" if badge or cell.source.startswith("## Sources") else "slide"
+    if cell.id == SETUP_ID or tags_of(cell) & {"exercise", "solution"}:
+        return "skip"
+    if claims_of(cell):
+        return "subslide"
+    if shown(cell):
+        return "slide"
+    return "skip" if folded(cell) else "subslide"
+
+
+# --- text ----------------------------------------------------------------------------------
+
+QUOTE = re.compile(
+    rf"\*\*({'|'.join(ADMONITIONS)})( \d[\d.]*)?\.\*\*\s*(\(([^)]*)\)\s*)?(\*\*([^*]+?)\.?\*\*)?\s*",
+)
+BOLD = re.compile(r"\*\*([^*]{25,})\*\*")
+KIND_CLASS = {
+    "Note": "note",
+    "Predict": "predict",
+    "Exercise": "exercise",
+    "Widely repeated, and wrong": "wrong",
+    "Going deeper": "deeper",
+}
+
+
+def paragraph(source: str) -> str:
+    """A paragraph as HTML."""
+    return f"<p>{inline(source)}</p>"
+
+
+def context_of(text: str) -> str:
+    """What leads to a formula: the statement in bold, and the last sentence."""
+    parts = sentences(text)
+    bold = [part for part in parts[:-1] if BOLD.search(part)][-1:]
+    chosen = " ".join([*bold, parts[-1]]) if parts else ""
+    return chosen if len(plain(chosen)) <= CONTEXT + 60 else parts[-1]
+
+
+def add_formula(deck: Deck, tex: str, before: str, after: str, said: str) -> str:
+    """A slide for a displayed formula; returns what of the next paragraph it took."""
+    context = context_of(before) if before else ""
+    opening = sentences(after)[:1] if after[:1].islower() else []
+    if opening and len(plain(opening[0])) > CONTEXT:
+        opening = []
+    body = f'<div class="context">{paragraph(context)}</div>' if context else ""
+    body += to_html(tex)
+    body += f'<div class="context">{paragraph(opening[0])}</div>' if opening else ""
+    deck.add("formula", body, said)
+    return opening[0] if opening else ""
+
+
+def add_points(deck: Deck, paragraphs: list[str], kind: str = "points") -> None:
+    """Slides with the first sentences of each paragraph; the paragraphs are the notes."""
+    room = max(110, min(TEXT, 2 * TEXT // max(1, len(paragraphs))))
+    short = {lead(text, min(room, 260 if len(paragraphs) > 1 else TEXT)): text for text in paragraphs}
+    for group in packed(list(short), TEXT):
+        if len(group) == 1:
+            body = paragraph(group[0])
+        else:
+            body = "<ul>" + "".join(f"<li>{inline(item)}</li>" for item in group) + "</ul>"
+        deck.add(kind, body, *(short[item] for item in group))
+
+
+def add_list(deck: Deck, source: str, before: str) -> None:
+    """Slides with the items of a list; long items are shortened and stand in the notes."""
+    items = items_of(source)
+    short = {lead(item, 240, 120): item for item in items}
+    title = paragraph(sentences(before)[-1]) if before else ""
+    for group in packed(list(short), TEXT + 60):
+        listed = "".join(f"<li>{inline(item)}</li>" for item in group)
+        deck.add("points", f"{title}<ul>{listed}</ul>", *(short[i] for i in group if short[i] != i))
+
+
+def add_quote(deck: Deck, source: str) -> None:
+    """Slides for a block quote of one of the course's kinds."""
+    text = inside_quote(source)
+    match = QUOTE.match(text)
+    if match is None:
+        deck.add("points", to_html(source))
+        return
+    word, remark, topic = match[1], match[4], match[6]
+    kind = KIND_CLASS[word]
+    rest = text[match.end() :]
+    label = f'<p class="label">{word}{f" ({escape(remark)})" if remark else ""}</p>'
+    heading = f"<h3>{inline(topic)}</h3>" if topic else ""
+    if kind in ("deeper", "note"):
+        opening = deck.add(kind, label + heading)
+        add_blocks(deck, blocks_of(rest), opening)
+    else:
+        add_question(deck, kind, label + heading, rest)
+
+
+def add_question(deck: Deck, kind: str, heading: str, text: str) -> None:
+    """A question with all of its words; a wrong statement with its first ones."""
+    if kind == "wrong":
+        deck.add(kind, heading + paragraph(lead(text, TEXT, 200)), text)
+        return
+    pieces = blocks_of(text)
+    if all(piece.kind == "paragraph" for piece in pieces):
+        said = [s for piece in pieces for s in sentences(piece.source)]
+        for group in packed(said, TEXT + 100):
+            deck.add(kind, heading + paragraph(" ".join(group)))
+    else:
+        deck.add(kind, heading + to_html(text))
+
+
+def add_heading(deck: Deck, source: str) -> Slide:
+    """The slide that opens a section."""
+    level = len(source) - len(source.lstrip("#"))
+    title = source.lstrip("# ").strip()
+    deck.section = title if level > 1 else ""
+    minutes = deck.minutes.get(plain(title), "")
+    note = f"*{minutes} minutes.*" if minutes else ""
+    return deck.add("title" if level == 1 else "section", f"<h2>{inline(title)}</h2>", note)
+
+
+def add_blocks(deck: Deck, blocks: list[Block], opening: Slide | None) -> None:
+    """Slides for the pieces of a text cell.
+
+    Args:
+        deck: where they go.
+        blocks: the pieces.
+        opening: the slide with the heading, whose first paragraph is still missing.
+    """
+    waiting: list[str] = []  # paragraphs that no slide shows yet
+
+    def flush() -> None:
+        nonlocal waiting, opening
+        texts, waiting = waiting, []
+        if opening is not None and texts:
+            first = lead(texts[0], CONTEXT)
+            opening.body += paragraph(first)
+            opening.notes.append(texts[0])
+            rest = texts[0][len(first) :].strip() if texts[0].startswith(first) else ""
+            texts, opening = texts[1:], None
+            if len(plain(rest)) > CONTEXT and not texts:
+                add_points(deck, [rest])
+        if texts and sum(len(plain(text)) for text in texts) > CAPTION:
+            add_points(deck, texts)
+        else:
+            for text in texts:
+                deck.say(text)
+
+    for place, block in enumerate(blocks):
+        before = waiting[-1] if waiting else ""
+        following = blocks[place + 1] if place + 1 < len(blocks) else None
+        if block.kind == "heading":
+            flush()
+            opening = add_heading(deck, block.source)
+        elif block.kind == "paragraph":
+            waiting.append(block.source)
+        elif block.kind == "math":
+            if opening is not None:
+                flush()
+            for text in waiting:
+                deck.say(text)
+            waiting = []
+            after = following.source if following and following.kind == "paragraph" else ""
+            add_formula(deck, block.source, before, after, "")
+        elif block.kind == "quote":
+            flush()
+            add_quote(deck, block.source)
+        elif block.kind == "list":
+            title = before if before.rstrip("*").endswith((":", "can")) or before.startswith("**") else ""
+            if title:
+                waiting.pop()
+            flush()
+            add_list(deck, block.source, title)
+        elif block.kind == "table":
+            flush()
+            deck.add("table", to_html(block.source))
+        else:
+            flush()
+            deck.add("points", to_html(block.source))
+    flush()
+
+
+def minutes_of(blocks: list[Block]) -> dict[str, str]:
+    """The minutes of each section, from the table at the chapter's beginning."""
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split("|")]
+        for block in blocks
+        if block.kind == "table"
+        for line in block.source.splitlines()
+    ]
+    return {plain(row[-2]): row[-1] for row in rows if len(row) > 1 and row[-1].isdigit()}
+
+
+def add_text(deck: Deck, cell: NotebookNode, kind: str) -> None:
+    """Slides for a text cell."""
+    blocks = blocks_of(cell.source)
+    short = len(plain(cell.source)) <= CAPTION and all(b.kind == "paragraph" for b in blocks)
+    if kind == "notes" or not deck.slides and kind == "fragment":
+        deck.say(cell.source)
+    elif kind == "fragment" or (short and deck.slides and deck.slides[-1].kind in ROOM_BELOW):
+        deck.slides[-1].caption += to_html(cell.source)
+    elif short and deck.slides and deck.slides[-1].kind == "figure":
+        deck.say(cell.source)
+    else:
+        first = len(deck.slides)
+        add_blocks(deck, blocks, None)
+        for slide in deck.slides[first:]:
+            slide.below = kind == "subslide" and first > 0
+
+
+ROOM_BELOW = ("table", "printed")
+
+
+# --- code and outputs -------------------------------------------------------------------------
+
+
+def parts_of(source: str) -> list[str]:
+    """Code in parts that fit on a slide, cut between statements where that is possible."""
+    lines = source.strip("\n").splitlines()
+    parts: list[list[str]] = []
+    while lines:
+        count = len(lines) if len(lines) <= CODE_LINES else best_cut(lines)
+        parts.append(lines[:count])
+        lines = lines[count:]
+        while lines and not lines[0].strip():
+            lines.pop(0)
+    return ["\n".join(part).rstrip() for part in parts]
+
+
+def best_cut(lines: list[str]) -> int:
+    """After how many lines to cut: before a blank line, or else before a shallow one."""
+
+    def cost(count: int) -> tuple[float, int]:
+        line = lines[count]
+        indent = len(line) - len(line.lstrip())
+        closing = line.lstrip()[:1] in (")", "]", "}")
+        rank = -1 if not line.strip() and not lines[count + 1 : count + 2] == [] else indent
+        return (rank + 100 * closing, -count)
+
+    pieces = -(-len(lines) // CODE_LINES)
+    even = -(-len(lines) // pieces)
+    least = max(3, len(lines) - (pieces - 1) * CODE_LINES, even - 5)
+    return min(range(min(least, CODE_LINES), CODE_LINES + 1), key=cost)
+
+
+def add_code(deck: Deck, cell: NotebookNode, below: bool) -> None:
+    """Slides with the code of a cell."""
+    source = re.sub(r"^# @title.*\n", "", cell.source)
+    parts = parts_of(source)
+    for number, part in enumerate(parts, start=1):
+        count = f'<p class="label">{number} of {len(parts)}</p>' if len(parts) > 1 else ""
+        body = f'{count}<pre class="code"><code>{code_html(part)}</code></pre>'
+        deck.add("code", body, below=below or number > 1)
+
+
+def add_claims(deck: Deck, cell: NotebookNode) -> None:
+    """A slide with the claims of a cell; if there are many, those refuted and the first."""
+    claims = claims_of(cell)
+    wrong = [claim for claim in claims if not claim["expected"]]
+    right = [claim for claim in claims if claim["expected"]]
+    kept = [*right[: max(1, CLAIMS_A_SLIDE - len(wrong))], *wrong][:CLAIMS_A_SLIDE]
+    rows = "".join(map(claim_row, (claim for claim in claims if claim in kept)))
+    more = len(claims) - len(kept)
+    said = f"<p>And {more} more, in the notes.</p>" if more > 1 else ""
+    said = "<p>And one more, in the notes.</p>" if more == 1 else said
+    head = "<tr><th>Claim</th><th>predicted</th><th>measured</th><th></th></tr>"
+    notes = [f"- {escape(claim['statement'])} {verdict(claim)}." for claim in claims]
+    body = f'<h3>Predicted and measured</h3><table class="claims">{head}{rows}</table>{said}'
+    deck.add("claims", body, "\n".join(notes), below=True)
+
+
+RELATIONS = {"at_most": "≤ ", "at_least": "≥ ", "equal": "", "between": ""}
+
+
+def number(value: float) -> str:
+    """A number of a claim, with three digits."""
+    return f"{value:.3g}".replace("e-0", "e-").replace("-", "−")
+
+
+def verdict(claim: dict[str, Any]) -> str:
+    """Whether a claim came out, in words."""
+    if claim["holds"] == claim["expected"]:
+        return "holds" if claim["holds"] else "refuted, as expected"
+    return "holds, against expectation" if claim["holds"] else "does not hold"
+
+
+def claim_row(claim: dict[str, Any]) -> str:
+    """One line of the table of claims."""
+    predicted = claim["predicted"]
+    if isinstance(predicted, list):
+        words = " to ".join(map(number, predicted))
+    else:
+        words = RELATIONS[claim["relation"]] + number(predicted)
+    good = "good" if claim["holds"] == claim["expected"] else "bad"
+    measured = "—" if claim["measured"] is None else number(claim["measured"])
+    return (
+        f"<tr><td>{escape(claim['statement'])}</td><td>{words}</td><td>{measured}</td>"
+        f'<td class="{good}">{verdict(claim)}</td></tr>'
+    )
+
+
+def size_of(png: str) -> tuple[int, int]:
+    """Width and height of a stored picture."""
+    width, height = unpack(">II", base64.b64decode(png[:64])[16:24])
+    return width, height
+
+
+def add_output(deck: Deck, output: NotebookNode) -> Slide | None:
+    """A slide with one output."""
+    if output.output_type == "stream":
+        return deck.add("printed", f'<pre class="printed">{text_html(output.text)}</pre>')
+    data = output.data
+    page = data.get("text/html", "")
+    if "course-explorer" in page:
+        return deck.add("explorer", f'<div class="explorer">{page}</div>')
+    if "image/png" in data:
+        width, height = size_of(data["image/png"])
+        alt = output.metadata.get("image/png", {}).get("alt", "")
+        image = (
+            f'<img src="data:image/png;base64,{"".join(data["image/png"].split())}" '
+            f'alt="{escape(alt)}" width="{width}" height="{height}">'
+        )
+        return deck.add("figure", image)
+    if page:
+        table = re.sub(r"<style.*?</style>", "", page, flags=re.DOTALL)
+        return deck.add("table", table.replace(' border="1"', ""))
+    return deck.add("printed", f'<pre class="printed">{text_html(data["text/plain"])}</pre>')
+
+
+def add_results(deck: Deck, cell: NotebookNode) -> None:
+    """Slides with what a cell shows; beside a picture, printed words go to the notes."""
+    outputs = shown(cell)
+    pictures = [output for output in outputs if output.output_type != "stream"]
+    for output in pictures or outputs:
+        add_output(deck, output)
+    for output in outputs:
+        if pictures and output.output_type == "stream":
+            deck.say(f"```\n{output.text.rstrip()}\n```")
+
+
+def add_cell(deck: Deck, cell: NotebookNode, solutions: bool) -> None:
+    """Slides for one cell."""
+    kind = slide_type(cell, solutions)
+    if kind == "skip":
+        return
+    if cell.cell_type == "markdown":
+        add_text(deck, cell, kind)
+        return
+    if cell.cell_type != "code":
+        return
+    if kind == "notes":
+        deck.say(f"```python\n{cell.source}\n```")
+        return
+    first = len(deck.slides)
+    if claims_of(cell):
+        add_claims(deck, cell)
+    add_results(deck, cell)
+    for slide in deck.slides[first:]:
+        slide.below = kind != "slide" and first > 0
+    if not folded(cell) or "solution" in tags_of(cell):
+        add_code(deck, cell, below=kind != "slide" or len(deck.slides) > first)
+
+
+def deck_of(notebook: NotebookNode, solutions: bool = False) -> Deck:
+    """The deck of a chapter.
+
+    Args:
+        notebook: the chapter.
+        solutions: whether the solutions of the exercises lie below their questions.
+    """
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    title = next((t.splitlines()[0][2:] for t in texts if t.startswith("# ")), "Untitled")
+    deck = Deck(title, minutes=minutes_of(blocks_of(texts[0])) if texts else {})
+    for cell in notebook.cells:
+        add_cell(deck, cell, solutions)
+    return deck
+
+
+# --- HTML ---------------------------------------------------------------------------------------
+
+
+def slide_html(slide: Slide) -> str:
+    """One slide as reveal.js reads it."""
+    head = f'<p class="running">{inline(slide.section)}</p>' if slide.kind != "section" else ""
+    notes = "".join(to_html(note) for note in slide.notes)
+    aside = f'<aside class="notes">{notes}</aside>' if notes else ""
+    caption = f'<div class="caption">{slide.caption}</div>' if slide.caption else ""
+    return (
+        f'<section class="{slide.kind}">{head}<div class="box"><div class="content">'
+        f"{slide.body}{caption}</div></div>{aside}</section>"
+    )
+
+
+def columns(slides: list[Slide]) -> Iterator[list[Slide]]:
+    """The slides of the argument, each with those that lie below it."""
+    column: list[Slide] = []
+    for slide in slides:
+        if column and not slide.below:
+            yield column
+            column = []
+        column.append(slide)
+    if column:
+        yield column
+
+
+def slides_html(deck: Deck) -> str:
+    """All slides of a deck."""
+    return "\n".join(
+        f"<section>\n{''.join(map(slide_html, column))}\n</section>"
+        if len(column) > 1
+        else slide_html(column[0])
+        for column in columns(deck.slides)
+    )

@@ -1,0 +1,238 @@
+"""Markdown of a chapter as HTML that needs no script: for slides.
+
+The mathematics is rendered by the same KaTeX as on the site (``book/_ext/strict_katex.py``),
+and broken TeX is an error.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from tools.chapters import BOOK
+
+sys.path.append(str(BOOK / "_ext"))
+from strict_katex import Renderer  # noqa: E402
+
+KATEX = Renderer()
+
+
+@dataclass(frozen=True)
+class Block:
+    """A top-level piece of a text cell: its kind and its Markdown."""
+
+    kind: str  # heading, paragraph, math, quote, list, table, fence, html
+    source: str
+
+
+KINDS = {
+    "heading_open": "heading",
+    "paragraph_open": "paragraph",
+    "math_block": "math",
+    "blockquote_open": "quote",
+    "bullet_list_open": "list",
+    "ordered_list_open": "list",
+    "table_open": "table",
+    "fence": "fence",
+    "html_block": "html",
+}
+
+
+@cache
+def formula(tex: str, display: bool) -> str:
+    """A formula as HTML and MathML."""
+    return KATEX.render(tex.strip(), {"displayMode": display})
+
+
+def mathematics(tex: str, options: dict[str, bool]) -> str:
+    """What the Markdown parser puts in place of a formula."""
+    return formula(tex, options["display_mode"])
+
+
+# A comma stays with its formula, as on the site (book/_ext/math_punctuation.py).
+OPENING, CLOSING = re.compile(r"[(\[“‘]+$"), re.compile(r"^[^\s]+")
+LONGEST = 25  # characters of TeX; a longer formula must be free to break
+
+
+def keep_together(state: StateCore) -> None:
+    """Join each inline formula with the marks that touch it."""
+    for paragraph in state.tokens:
+        children = paragraph.children or []
+        for place, token in enumerate(children):
+            if token.type != "math_inline" or len(token.content) > LONGEST:
+                continue
+            before = children[place - 1] if place else None
+            after = children[place + 1] if place + 1 < len(children) else None
+            marks = [take(before, OPENING), take(after, CLOSING)]
+            token.meta["marks"] = marks
+
+
+def take(token: Token | None, marks: re.Pattern[str]) -> str:
+    """Cut the marks from the text beside a formula and return them."""
+    found = marks.search(token.content) if token and token.type == "text" else None
+    if token is None or found is None:
+        return ""
+    token.content = token.content[: found.start()] + token.content[found.end() :]
+    return found[0]
+
+
+def render_inline(
+    self: RendererHTML, tokens: Sequence[Token], place: int, options: Any, env: Any
+) -> str:
+    """An inline formula between its marks."""
+    before, after = tokens[place].meta.get("marks", ("", ""))
+    inside = f"{escape(before)}{formula(tokens[place].content, False)}{escape(after)}"
+    return f'<span class="together">{inside}</span>' if before or after else inside
+
+
+def parser() -> MarkdownIt:
+    """CommonMark with tables and mathematics between dollars, as chapters are written."""
+    made = MarkdownIt("commonmark", {"html": True}).enable("table")
+    made.use(dollarmath_plugin, allow_labels=False, renderer=mathematics)
+    made.core.ruler.push("keep_together", keep_together)
+    made.add_render_rule("math_inline", render_inline)
+    return made
+
+
+PARSER = parser()
+
+
+def blocks_of(source: str) -> list[Block]:
+    """The top-level pieces of a text, in order."""
+    lines = source.splitlines()
+    return [
+        Block(KINDS[token.type], "\n".join(lines[token.map[0] : token.map[1]]).strip())
+        for token in PARSER.parse(source)
+        if token.level == 0 and token.map and token.type in KINDS
+    ]
+
+
+def items_of(source: str) -> list[str]:
+    """The Markdown of each item of a list, without its marker."""
+    parsed = [t for t in PARSER.parse(source) if t.type == "list_item_open" and t.level == 1]
+    lines = source.splitlines()
+    items = ["\n".join(lines[t.map[0] : t.map[1]]) for t in parsed if t.map]
+    return [re.sub(r"^\s*([-*+]|\d+[.)])\s+", "", item).strip() for item in items]
+
+
+def inside_quote(source: str) -> str:
+    """The Markdown inside a block quote."""
+    return re.sub(r"^ *> ?", "", source, flags=re.MULTILINE)
+
+
+LINK = re.compile(r'<a href="(?!https?:|mailto:)([^"#]*?)(\.ipynb|\.md)(#[^"]*)?">(.*?)</a>')
+
+
+def to_html(source: str) -> str:
+    """Markdown as HTML; links to other chapters lead to their decks, other pages are named."""
+
+    def local(match: re.Match[str]) -> str:
+        target, suffix, _, words = match.groups()
+        chapter = suffix == ".ipynb" and re.fullmatch(r"\d\d_\w+", target)
+        return f'<a href="{target}.html">{words}</a>' if chapter else words
+
+    return LINK.sub(local, PARSER.render(source))
+
+
+def inline(source: str) -> str:
+    """One paragraph's Markdown as HTML without the paragraph."""
+    return re.sub(r"^<p>|</p>\n?$", "", to_html(source).strip())
+
+
+def plain(source: str) -> str:
+    """About what a reader sees of a text, to measure its length."""
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", source)
+    text = re.sub(r"\\(text|mathrm|mathbb|operatorname)\b|\\[,;:!]|[{}]", "", text)
+    text = re.sub(r"\\[a-zA-Z]+", "x", text)
+    return re.sub(r"[*`$_^]", "", text)
+
+
+SENTENCE = re.compile(r"(?<=[.?!:…])([\"”’)*_]{0,3}) +(?=[\"“‘(*_`\[]{0,3}[A-ZΑ-Ω½0-9$])")
+ABBREVIATION = re.compile(r"\b(al|cf|vs|e\.g|i\.e|Fig|fig|Eq|eq|no|p|pp|St|[A-Z])\.$")
+FORMULA = re.compile(r"\$[^$]+\$|`[^`]+`")
+
+
+def whole(text: str) -> bool:
+    """Whether no emphasis, bracket or quotation is left open."""
+    bare = FORMULA.sub("", text)
+    stars = bare.replace("**", "")
+    return (
+        bare.count("**") % 2 == 0
+        and stars.count("*") % 2 == 0
+        and bare.count("(") == bare.count(")")
+        and bare.count("“") == bare.count("”")
+        and bare.count('"') % 2 == 0
+    )
+
+
+def sentences(paragraph: str) -> list[str]:
+    """The sentences of a paragraph; formulas and emphasis are never cut."""
+    text = " ".join(paragraph.split())
+    hidden: list[str] = []
+
+    def hide(match: re.Match[str]) -> str:
+        hidden.append(match[0])
+        return f"${len(hidden) - 1}$"
+
+    masked = FORMULA.sub(hide, text)
+    found, begin = [], 0
+    for match in SENTENCE.finditer(masked):
+        piece = masked[begin : match.end()].strip()
+        if whole(piece) and not ABBREVIATION.search(masked[begin : match.start()]):
+            found.append(piece)
+            begin = match.end()
+    found.append(masked[begin:].strip())
+    show = re.compile(r"\$(\d+)\$")
+    return [show.sub(lambda m: hidden[int(m[1])], piece) for piece in found if piece]
+
+
+def lead(paragraph: str, at_most: int, at_least: int = 60) -> str:
+    """The first sentences of a paragraph: one at least, and more while there is room."""
+    taken = ""
+    for sentence in sentences(paragraph):
+        longer = f"{taken} {sentence}".strip()
+        if taken and (len(plain(longer)) > at_most or len(plain(taken)) >= at_least):
+            break
+        taken = longer
+    return taken
+
+
+def packed(pieces: list[str], at_most: int) -> Iterator[list[str]]:
+    """Pieces in groups of at most so many characters, about equally long."""
+    total = sum(len(plain(piece)) for piece in pieces)
+    groups = max(1, -(-total // at_most))
+    group: list[str] = []
+    filled = 0
+    for piece in pieces:
+        size = len(plain(piece))
+        if group and (filled + size / 2 > total / groups or filled + size > at_most):
+            yield group
+            group, filled = [], 0
+        group.append(piece)
+        filled += size
+    if group:
+        yield group
+
+
+def code_html(source: str) -> str:
+    """Python with its syntax in colour, by classes."""
+    return highlight(source, PythonLexer(), HtmlFormatter(nowrap=True))
+
+
+def text_html(text: str) -> str:
+    """Printed text as it stands."""
+    return escape(text.rstrip())
