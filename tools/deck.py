@@ -31,7 +31,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from tools.chapters import CLAIM_MIME, SETUP_ID
+from tools.chapters import CHECK_MIME, CLAIM_MIME, SETUP_ID
 from tools.markdown import ADMONITIONS
 from tools.typeset import (
     Block,
@@ -69,7 +69,7 @@ class Slide:
     below: bool = False  # lies under the slide before
 
     def __post_init__(self) -> None:
-        self.caption = ""
+        self.caption = ""  # Markdown below a table
 
 
 @dataclass
@@ -112,14 +112,16 @@ def claims_of(cell: NotebookNode) -> list[dict[str, Any]]:
     return [claim for claim in found if claim]
 
 
+FORMS = {"image/png", "text/html", "text/plain"}
+
+
 def shown(cell: NotebookNode) -> list[NotebookNode]:
     """The outputs of a cell that a slide can show: figures, tables and printed text."""
     return [
         output
         for output in cell.get("outputs", [])
-        if output.output_type == "stream"
-        or {"image/png", "text/html", "text/plain"} & set(output.get("data", {}))
-        and not any(mime.startswith("application/vnd.course") for mime in output.data)
+        if output.output_type == "stream" or FORMS & set(output.get("data", {}))
+        if not {CLAIM_MIME, CHECK_MIME} & set(output.get("data", {}))
     ]
 
 
@@ -148,8 +150,10 @@ def slide_type(cell: NotebookNode, solutions: bool = False) -> str:
 
 # --- text ----------------------------------------------------------------------------------
 
+# The course's word, a remark such as (5 minutes), and a topic in bold.
 QUOTE = re.compile(
-    rf"\*\*({'|'.join(ADMONITIONS)})( \d[\d.]*)?\.\*\*\s*(\(([^)]*)\)\s*)?(\*\*([^*]+?)\.?\*\*)?\s*",
+    rf"\*\*({'|'.join(ADMONITIONS)})( \d[\d.]*)?\.\*\*\s*"
+    r"(\(([^)]*)\)\s*)?(\*\*([^*]+?)\.?\*\*)?\s*"
 )
 BOLD = re.compile(r"\*\*([^*]{25,})\*\*")
 KIND_CLASS = {
@@ -174,39 +178,130 @@ def context_of(text: str) -> str:
     return chosen if len(plain(chosen)) <= CONTEXT + 60 else parts[-1]
 
 
-def add_formula(deck: Deck, tex: str, before: str, after: str, said: str) -> str:
-    """A slide for a displayed formula; returns what of the next paragraph it took."""
-    context = context_of(before) if before else ""
-    opening = sentences(after)[:1] if after[:1].islower() else []
-    if opening and len(plain(opening[0])) > CONTEXT:
-        opening = []
-    body = f'<div class="context">{paragraph(context)}</div>' if context else ""
-    body += to_html(tex)
-    body += f'<div class="context">{paragraph(opening[0])}</div>' if opening else ""
-    deck.add("formula", body, said)
-    return opening[0] if opening else ""
+@dataclass
+class Said:
+    """A paragraph, and what of it no slide shows yet."""
+
+    full: str
+    rest: str
 
 
-def add_points(deck: Deck, paragraphs: list[str], kind: str = "points") -> None:
+class Text:
+    """Slides for the pieces of a text cell, one after the other."""
+
+    def __init__(self, deck: Deck, heading: Slide | None = None) -> None:
+        self.deck = deck
+        self.heading = heading  # waits for the first words below it
+        self.waiting: list[Said] = []  # paragraphs that no slide shows yet
+
+    def add(self, blocks: list[Block]) -> None:
+        """Make the slides."""
+        for block in blocks:
+            if block.kind == "paragraph":
+                self.add_paragraph(block.source)
+            elif block.kind == "heading":
+                self.flush()
+                self.heading = heading_slide(self.deck, block.source)
+            elif block.kind == "math":
+                self.add_formula(block.source)
+            elif block.kind == "list":
+                self.add_list(block.source)
+            elif block.kind == "quote":
+                self.flush()
+                self.heading = None  # it stands in the corner
+                add_quote(self.deck, block.source)
+            else:
+                self.flush()
+                self.deck.add("table" if block.kind == "table" else "points", to_html(block.source))
+        self.flush()
+
+    def add_paragraph(self, source: str) -> None:
+        """Take a paragraph; the end of a formula's sentence goes to the formula."""
+        self.waiting.append(Said(source, source))
+        last = self.deck.slides[-1] if self.deck.slides else None
+        first = sentences(source)[0]
+        goes_on = source[0].islower() and len(self.waiting) == 1 and self.heading is None
+        if goes_on and last and last.kind == "formula" and len(plain(first)) <= CONTEXT:
+            last.body += paragraph(first)
+            self.waiting[0].rest = " ".join(sentences(source)[1:])
+
+    def open(self, last: str = "") -> None:
+        """The slide with the heading, and the first words below it.
+
+        Args:
+            last: the sentence that belongs to what follows.
+        """
+        if self.heading is None or not self.waiting:
+            return
+        slide, said = self.heading, self.waiting[0]
+        text = said.rest.removesuffix(last).strip() if len(self.waiting) == 1 else said.rest
+        if not text:
+            return
+        first = lead(text, CONTEXT)
+        slide.body += paragraph(first)
+        slide.notes.append(said.full)
+        self.deck.slides.append(slide)
+        self.heading = None
+        self.waiting[0] = Said("", " ".join(said.rest.split()).removeprefix(first).strip())
+        if not self.waiting[0].rest:
+            self.waiting.pop(0)
+
+    def flush(self) -> None:
+        """Slides with the first sentences of the paragraphs that wait."""
+        self.open()
+        texts, self.waiting = [said for said in self.waiting if said.rest], []
+        if sum(len(plain(said.rest)) for said in texts) > CAPTION:
+            add_points(self.deck, texts)
+        else:
+            for said in texts:
+                self.deck.say(said.full)
+
+    def add_formula(self, tex: str) -> None:
+        """A slide for a displayed formula, below the words that lead to it."""
+        before = self.waiting[-1].rest if self.waiting else ""
+        context = context_of(before) if before else ""
+        self.open(sentences(before)[-1] if before else "")
+        for said in self.waiting:
+            self.deck.say(said.full)
+        self.waiting = []
+        heading = self.heading.body if self.heading else ""
+        self.heading = None
+        above = paragraph(context) if context else ""
+        self.deck.add("formula", heading + above + to_html(tex))
+
+    def add_list(self, source: str) -> None:
+        """Slides with the items of a list; long ones are shortened and stand in the notes."""
+        before = self.waiting[-1].rest if self.waiting else ""
+        belongs = before.endswith(":") or (before.startswith("**") and before.endswith("**"))
+        last = sentences(before)[-1] if belongs else ""
+        self.open(last)
+        if belongs and self.waiting:
+            said = self.waiting.pop()
+            rest = said.rest.removesuffix(last).strip()
+            if rest:
+                self.waiting.append(Said(said.full, rest))
+        heading = self.heading.body if self.heading else ""
+        if not heading:
+            self.flush()
+        self.heading = None
+        short = {lead(item, 240): item for item in items_of(source)}
+        for group in packed(list(short), TEXT + 60):
+            listed = "".join(f"<li>{inline(item)}</li>" for item in group)
+            notes = [short[item] for item in group if short[item] != item]
+            title = paragraph(last) if last else ""
+            self.deck.add("points", f"{heading}{title}<ul>{listed}</ul>", *notes)
+
+
+def add_points(deck: Deck, texts: list[Said]) -> None:
     """Slides with the first sentences of each paragraph; the paragraphs are the notes."""
-    room = max(110, min(TEXT, 2 * TEXT // max(1, len(paragraphs))))
-    short = {lead(text, min(room, 260 if len(paragraphs) > 1 else TEXT)): text for text in paragraphs}
-    for group in packed(list(short), TEXT):
+    room = TEXT if len(texts) == 1 else max(130, min(240, TEXT // len(texts)))
+    short = {lead(said.rest, room): said for said in texts}
+    for group in packed(list(short), TEXT + 40):
         if len(group) == 1:
             body = paragraph(group[0])
         else:
             body = "<ul>" + "".join(f"<li>{inline(item)}</li>" for item in group) + "</ul>"
-        deck.add(kind, body, *(short[item] for item in group))
-
-
-def add_list(deck: Deck, source: str, before: str) -> None:
-    """Slides with the items of a list; long items are shortened and stand in the notes."""
-    items = items_of(source)
-    short = {lead(item, 240, 120): item for item in items}
-    title = paragraph(sentences(before)[-1]) if before else ""
-    for group in packed(list(short), TEXT + 60):
-        listed = "".join(f"<li>{inline(item)}</li>" for item in group)
-        deck.add("points", f"{title}<ul>{listed}</ul>", *(short[i] for i in group if short[i] != i))
+        deck.add("points", body, *(short[item].full for item in group))
 
 
 def add_quote(deck: Deck, source: str) -> None:
@@ -218,99 +313,37 @@ def add_quote(deck: Deck, source: str) -> None:
         return
     word, remark, topic = match[1], match[4], match[6]
     kind = KIND_CLASS[word]
-    rest = text[match.end() :]
     label = f'<p class="label">{word}{f" ({escape(remark)})" if remark else ""}</p>'
-    heading = f"<h3>{inline(topic)}</h3>" if topic else ""
+    heading = label + (f"<h3>{inline(topic)}</h3>" if topic else "")
+    rest = text[match.end() :]
     if kind in ("deeper", "note"):
-        opening = deck.add(kind, label + heading)
-        add_blocks(deck, blocks_of(rest), opening)
+        Text(deck, Slide(kind, heading, deck.section)).add(blocks_of(rest))
+    elif kind == "wrong":
+        deck.add(kind, heading + paragraph(lead(rest, TEXT)), rest)
     else:
-        add_question(deck, kind, label + heading, rest)
+        add_question(deck, kind, heading, rest)
 
 
 def add_question(deck: Deck, kind: str, heading: str, text: str) -> None:
-    """A question with all of its words; a wrong statement with its first ones."""
-    if kind == "wrong":
-        deck.add(kind, heading + paragraph(lead(text, TEXT, 200)), text)
-        return
+    """A question with all of its words."""
     pieces = blocks_of(text)
-    if all(piece.kind == "paragraph" for piece in pieces):
-        said = [s for piece in pieces for s in sentences(piece.source)]
-        for group in packed(said, TEXT + 100):
-            deck.add(kind, heading + paragraph(" ".join(group)))
-    else:
+    if any(piece.kind != "paragraph" for piece in pieces):
         deck.add(kind, heading + to_html(text))
+        return
+    words = [sentence for piece in pieces for sentence in sentences(piece.source)]
+    for group in packed(words, TEXT + 100):
+        deck.add(kind, heading + paragraph(" ".join(group)))
 
 
-def add_heading(deck: Deck, source: str) -> Slide:
-    """The slide that opens a section."""
+def heading_slide(deck: Deck, source: str) -> Slide:
+    """The slide that opens a section, still without words."""
     level = len(source) - len(source.lstrip("#"))
     title = source.lstrip("# ").strip()
     deck.section = title if level > 1 else ""
     minutes = deck.minutes.get(plain(title), "")
-    note = f"*{minutes} minutes.*" if minutes else ""
-    return deck.add("title" if level == 1 else "section", f"<h2>{inline(title)}</h2>", note)
-
-
-def add_blocks(deck: Deck, blocks: list[Block], opening: Slide | None) -> None:
-    """Slides for the pieces of a text cell.
-
-    Args:
-        deck: where they go.
-        blocks: the pieces.
-        opening: the slide with the heading, whose first paragraph is still missing.
-    """
-    waiting: list[str] = []  # paragraphs that no slide shows yet
-
-    def flush() -> None:
-        nonlocal waiting, opening
-        texts, waiting = waiting, []
-        if opening is not None and texts:
-            first = lead(texts[0], CONTEXT)
-            opening.body += paragraph(first)
-            opening.notes.append(texts[0])
-            rest = texts[0][len(first) :].strip() if texts[0].startswith(first) else ""
-            texts, opening = texts[1:], None
-            if len(plain(rest)) > CONTEXT and not texts:
-                add_points(deck, [rest])
-        if texts and sum(len(plain(text)) for text in texts) > CAPTION:
-            add_points(deck, texts)
-        else:
-            for text in texts:
-                deck.say(text)
-
-    for place, block in enumerate(blocks):
-        before = waiting[-1] if waiting else ""
-        following = blocks[place + 1] if place + 1 < len(blocks) else None
-        if block.kind == "heading":
-            flush()
-            opening = add_heading(deck, block.source)
-        elif block.kind == "paragraph":
-            waiting.append(block.source)
-        elif block.kind == "math":
-            if opening is not None:
-                flush()
-            for text in waiting:
-                deck.say(text)
-            waiting = []
-            after = following.source if following and following.kind == "paragraph" else ""
-            add_formula(deck, block.source, before, after, "")
-        elif block.kind == "quote":
-            flush()
-            add_quote(deck, block.source)
-        elif block.kind == "list":
-            title = before if before.rstrip("*").endswith((":", "can")) or before.startswith("**") else ""
-            if title:
-                waiting.pop()
-            flush()
-            add_list(deck, block.source, title)
-        elif block.kind == "table":
-            flush()
-            deck.add("table", to_html(block.source))
-        else:
-            flush()
-            deck.add("points", to_html(block.source))
-    flush()
+    kind = "title" if level == 1 else "section"
+    notes = [f"*{minutes} minutes.*"] if minutes else []
+    return Slide(kind, f"<h2>{inline(title)}</h2>", deck.section, notes)
 
 
 def minutes_of(blocks: list[Block]) -> dict[str, str]:
@@ -328,15 +361,15 @@ def add_text(deck: Deck, cell: NotebookNode, kind: str) -> None:
     """Slides for a text cell."""
     blocks = blocks_of(cell.source)
     short = len(plain(cell.source)) <= CAPTION and all(b.kind == "paragraph" for b in blocks)
-    if kind == "notes" or not deck.slides and kind == "fragment":
+    if kind == "notes" or (kind == "fragment" and not deck.slides):
         deck.say(cell.source)
     elif kind == "fragment" or (short and deck.slides and deck.slides[-1].kind in ROOM_BELOW):
         deck.slides[-1].caption += to_html(cell.source)
-    elif short and deck.slides and deck.slides[-1].kind == "figure":
+    elif short and deck.slides and deck.slides[-1].kind.startswith("figure"):
         deck.say(cell.source)
     else:
         first = len(deck.slides)
-        add_blocks(deck, blocks, None)
+        Text(deck).add(blocks)
         for slide in deck.slides[first:]:
             slide.below = kind == "subslide" and first > 0
 
@@ -367,7 +400,7 @@ def best_cut(lines: list[str]) -> int:
         line = lines[count]
         indent = len(line) - len(line.lstrip())
         closing = line.lstrip()[:1] in (")", "]", "}")
-        rank = -1 if not line.strip() and not lines[count + 1 : count + 2] == [] else indent
+        rank = indent if line.strip() else -1
         return (rank + 100 * closing, -count)
 
     pieces = -(-len(lines) // CODE_LINES)
@@ -453,7 +486,7 @@ def add_output(deck: Deck, output: NotebookNode) -> Slide | None:
             f'<img src="data:image/png;base64,{"".join(data["image/png"].split())}" '
             f'alt="{escape(alt)}" width="{width}" height="{height}">'
         )
-        return deck.add("figure", image)
+        return deck.add("figure" if width > 1.3 * height else "figure tall", image)
     if page:
         table = re.sub(r"<style.*?</style>", "", page, flags=re.DOTALL)
         return deck.add("table", table.replace(' border="1"', ""))

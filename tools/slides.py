@@ -120,14 +120,15 @@ def write_deck(chapter: Path, folder: Path, solutions: bool, driver: WebDriver |
     try:
         found = problems_in(driver, draft) if driver else []
         if found:
-            print(f"{path.name} is not written, {len(found)} slide(s) do not fit:", *found, sep="\n  ")
+            print(f"{path.name} is not written: {len(found)} faults", *found, sep="\n  ")
             return False
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
     along = sum(not slide.below for slide in deck.slides)
     size = path.stat().st_size / 1e6
-    print(f"{path.name}: {along} slides, {len(deck.slides) - along} below, {size:.1f} MB", flush=True)
+    below = len(deck.slides) - along
+    print(f"{path.name}: {along} slides, {below} below, {size:.1f} MB", flush=True)
     return True
 
 
@@ -148,12 +149,12 @@ def write_decks(chapters: Sequence[Path], folder: Path, solutions: bool) -> bool
     folder.mkdir(parents=True, exist_ok=True)
     if chromium() is None:
         print(f"{MISSING} The decks are written, and not measured.", file=sys.stderr)
-        good = all([write_deck(chapter, folder, solutions, None) for chapter in chapters])
+        written = [write_deck(chapter, folder, solutions, None) for chapter in chapters]
     else:
         with browser() as driver:
-            good = all([write_deck(chapter, folder, solutions, driver) for chapter in chapters])
+            written = [write_deck(chapter, folder, solutions, driver) for chapter in chapters]
     write_index(folder)
-    return good
+    return all(written)
 
 
 def mark(chapter: Path) -> int:

@@ -26,7 +26,7 @@ from pygments.lexers import PythonLexer
 from tools.chapters import BOOK
 
 sys.path.append(str(BOOK / "_ext"))
-from strict_katex import Renderer  # noqa: E402
+from strict_katex import Renderer
 
 KATEX = Renderer()
 
@@ -137,20 +137,25 @@ def inside_quote(source: str) -> str:
 LINK = re.compile(r'<a href="(?!https?:|mailto:)([^"#]*?)(\.ipynb|\.md)(#[^"]*)?">(.*?)</a>')
 
 
-def to_html(source: str) -> str:
-    """Markdown as HTML; links to other chapters lead to their decks, other pages are named."""
+def local_links(page: str) -> str:
+    """Links to other chapters lead to their decks; other pages of the book are only named."""
 
     def local(match: re.Match[str]) -> str:
         target, suffix, _, words = match.groups()
         chapter = suffix == ".ipynb" and re.fullmatch(r"\d\d_\w+", target)
         return f'<a href="{target}.html">{words}</a>' if chapter else words
 
-    return LINK.sub(local, PARSER.render(source))
+    return LINK.sub(local, page)
+
+
+def to_html(source: str) -> str:
+    """Markdown as HTML."""
+    return local_links(PARSER.render(source))
 
 
 def inline(source: str) -> str:
-    """One paragraph's Markdown as HTML without the paragraph."""
-    return re.sub(r"^<p>|</p>\n?$", "", to_html(source).strip())
+    """The Markdown of a line as HTML: no heading, list or paragraph is seen in it."""
+    return local_links(PARSER.renderInline(" ".join(source.split())))
 
 
 def plain(source: str) -> str:
@@ -200,15 +205,29 @@ def sentences(paragraph: str) -> list[str]:
     return [show.sub(lambda m: hidden[int(m[1])], piece) for piece in found if piece]
 
 
-def lead(paragraph: str, at_most: int, at_least: int = 60) -> str:
-    """The first sentences of a paragraph: one at least, and more while there is room."""
-    taken = ""
-    for sentence in sentences(paragraph):
-        longer = f"{taken} {sentence}".strip()
-        if taken and (len(plain(longer)) > at_most or len(plain(taken)) >= at_least):
+def lead(paragraph: str, at_most: int, at_least: int | None = None) -> str:
+    """The first sentences of a paragraph: one at least, and more while there is room.
+
+    It does not end with a question that the next sentence answers.
+
+    Args:
+        paragraph: the text.
+        at_most: characters, unless the first sentence alone is longer.
+        at_least: from how many characters on it may end; two thirds of ``at_most`` by default.
+    """
+    enough = 2 * at_most // 3 if at_least is None else at_least
+    parts = sentences(paragraph)
+    count = 1
+    while count < len(parts):
+        taken, longer = " ".join(parts[:count]), " ".join(parts[: count + 1])
+        question = parts[count - 1].rstrip('*_”"').endswith("?")
+        if len(plain(longer)) > at_most + 60 * question:
+            count -= question and count > 1
             break
-        taken = longer
-    return taken
+        if len(plain(taken)) >= enough and not question:
+            break
+        count += 1
+    return " ".join(parts[:count])
 
 
 def packed(pieces: list[str], at_most: int) -> Iterator[list[str]]:

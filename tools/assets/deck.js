@@ -6,32 +6,39 @@
   const liked = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
   root.dataset.theme = asked || liked;
 
-  // Pixels on a slide of 1280 × 720: the largest and the smallest size of the words.
+  // Pixels on a slide of 1280 × 720: the smallest and the largest size of the words. An
+  // explorer is enlarged as a whole, in per cent.
   const SIZES = {
-    title: [36, 26], section: [38, 26], predict: [38, 26], exercise: [34, 26], wrong: [36, 26],
-    points: [36, 26], deeper: [36, 26], note: [36, 26], formula: [38, 24], table: [32, 20],
-    claims: [28, 22], code: [28, 18], printed: [30, 20], figure: [28, 28],
+    title: [26, 44], section: [26, 44], predict: [26, 44], exercise: [26, 40], wrong: [26, 42],
+    points: [26, 42], deeper: [26, 42], note: [26, 42], formula: [24, 44], table: [20, 40],
+    claims: [22, 30], code: [18, 28], printed: [20, 34], figure: [28, 28], explorer: [80, 160],
   };
 
   const fits = (content, box) => {
     const room = box.getBoundingClientRect();
     const used = content.getBoundingClientRect();
-    return used.height <= room.height + 0.5 && content.scrollWidth <= Math.ceil(room.width);
+    return used.height <= room.height - 4 && content.scrollWidth <= Math.ceil(room.width);
   };
 
   const fit = (section) => {
     const box = section.querySelector(":scope > .box");
     const content = box.firstElementChild;
     const explorer = content.querySelector(".explorer");
-    if (explorer) {
-      let zoom = 1.6;
-      do explorer.style.zoom = zoom -= 0.05; while (zoom > 0.8 && !fits(content, box));
-      return;
-    }
     const kind = Object.keys(SIZES).find((name) => section.classList.contains(name));
-    let [size, least] = SIZES[kind];
-    content.style.fontSize = `${size}px`;
-    while (size > least && !fits(content, box)) content.style.fontSize = `${(size -= 1)}px`;
+    let [least, most] = SIZES[kind];
+    const take = (size) => {
+      if (explorer) explorer.style.zoom = size / 100;
+      else content.style.fontSize = `${size}px`;
+    };
+    take(most);
+    if (fits(content, box)) return;
+    while (least < most - 1) {
+      const middle = Math.floor((least + most) / 2);
+      take(middle);
+      if (fits(content, box)) least = middle;
+      else most = middle;
+    }
+    take(least);
   };
 
   const theme = () => {
@@ -40,9 +47,8 @@
 
   const start = async () => {
     root.classList.add("fitting");
+    document.body.getBoundingClientRect(); // asks for the fonts
     await document.fonts.ready;
-    document.querySelectorAll(".slides section:has(> .box)").forEach(fit);
-    await document.fonts.ready; // those that the first measurement asked for
     document.querySelectorAll(".slides section:has(> .box)").forEach(fit);
     root.classList.remove("fitting");
     const help = document.querySelector(".help");
