@@ -42,7 +42,7 @@ def browser() -> Iterator[WebDriver]:
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
         driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-        driver.set_page_load_timeout(60)
+        driver.set_page_load_timeout(300)
         try:
             yield driver
         finally:

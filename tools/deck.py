@@ -29,6 +29,7 @@ from html import escape
 from struct import unpack
 from typing import Any
 
+from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 
 from tools.chapters import CHECK_MIME, CLAIM_MIME, SETUP_ID
@@ -479,6 +480,8 @@ def add_output(deck: Deck, output: NotebookNode) -> Slide | None:
     page = data.get("text/html", "")
     if "course-explorer" in page:
         return deck.add("explorer", f'<div class="explorer">{page}</div>')
+    if "course-quiz" in page:
+        return add_quiz(deck, page)
     if "image/png" in data:
         width, height = size_of(data["image/png"])
         alt = output.metadata.get("image/png", {}).get("alt", "")
@@ -491,6 +494,17 @@ def add_output(deck: Deck, output: NotebookNode) -> Slide | None:
         table = re.sub(r"<style.*?</style>", "", page, flags=re.DOTALL)
         return deck.add("table", table.replace(' border="1"', ""))
     return deck.add("printed", f'<pre class="printed">{text_html(data["text/plain"])}</pre>')
+
+
+def add_quiz(deck: Deck, page: str) -> Slide:
+    """A slide for each question of a quiz; its answer stands in the notes."""
+    quiz = BeautifulSoup(page, "html.parser")
+    for answer in quiz.find_all("details"):
+        asked = [each for each in reversed(answer.find_previous_siblings())]
+        question = [each for each in asked if each.name in ("p", "ol", "ul")][-2:]
+        body = '<p class="label">Question</p>' + "".join(map(str, question))
+        deck.add("quiz", body, answer.decode_contents())
+    return deck.slides[-1]
 
 
 def add_results(deck: Deck, cell: NotebookNode) -> None:

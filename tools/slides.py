@@ -33,7 +33,8 @@ from tools.typeset import plain
 
 OUTPUT = ROOT / "_build" / "slides"
 ASSETS = Path(__file__).parent / "assets"
-SIZES = ((1280, 720), (1920, 1080))
+Size = tuple[int, int]
+PROJECTOR: Size = (1280, 720)
 KEYS = "→ next, ↓ below: code and claims, S: notes, T: light or dark, Esc: all slides"
 FONT = re.compile(r"url\(fonts/([^)]+\.woff2)\)")
 OTHER_FONTS = re.compile(r',url\(fonts/[^)]+\.(?:woff|ttf)\) format\("[^"]+"\)')
@@ -95,20 +96,27 @@ def page_of(deck: Deck) -> str:
 def open_deck(driver: WebDriver, path: Path) -> None:
     """Open a deck and wait until its slides have their sizes."""
     driver.get(path.resolve().as_uri())
-    WebDriverWait(driver, 60).until(
+    WebDriverWait(driver, 300).until(
         lambda one: one.execute_script("return document.documentElement.dataset.ready === 'yes'")
     )
 
 
-def problems_in(driver: WebDriver, path: Path) -> list[str]:
-    """What of a deck does not fit its slides, at the sizes of two projectors."""
-    question = (ASSETS / "measure.js").read_text("utf-8")
-    found: dict[str, None] = {}
-    for width, height in SIZES:
-        set_size(driver, width, height)
-        open_deck(driver, path)
-        found |= dict.fromkeys(driver.execute_script(question))
-    return list(found)
+def problems_in(
+    driver: WebDriver, path: Path, size: Size = PROJECTOR, shown: bool = False
+) -> list[str]:
+    """What of a deck does not fit its slides, one sentence each.
+
+    Args:
+        driver: a browser.
+        path: the deck.
+        size: of the window.
+        shown: whether to go through the deck slide by slide, as a class sees it; slower.
+    """
+    set_size(driver, *size)
+    driver.set_script_timeout(300)
+    open_deck(driver, path)
+    found: list[str] = driver.execute_script((ASSETS / "measure.js").read_text("utf-8"), shown)
+    return found
 
 
 def write_deck(chapter: Path, folder: Path, solutions: bool, driver: WebDriver | None) -> bool:

@@ -9,9 +9,9 @@
   // Pixels on a slide of 1280 × 720: the smallest and the largest size of the words. An
   // explorer is enlarged as a whole, in per cent.
   const SIZES = {
-    title: [26, 44], section: [26, 44], predict: [26, 44], exercise: [26, 40], wrong: [26, 42],
-    points: [26, 42], deeper: [26, 42], note: [26, 42], formula: [24, 44], table: [20, 40],
-    claims: [22, 30], code: [18, 28], printed: [20, 34], figure: [28, 28], explorer: [80, 160],
+    title: [26, 44], section: [26, 44], predict: [26, 44], quiz: [24, 40], exercise: [26, 40],
+    wrong: [26, 42], points: [26, 42], deeper: [26, 42], note: [26, 42], formula: [24, 44],
+    table: [20, 40], claims: [22, 30], code: [18, 28], printed: [20, 34], figure: [28, 28], explorer: [90, 160],
   };
 
   const fits = (content, box) => {
