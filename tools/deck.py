@@ -500,7 +500,7 @@ def add_quiz(deck: Deck, page: str) -> Slide:
     """A slide for each question of a quiz; its answer stands in the notes."""
     quiz = BeautifulSoup(page, "html.parser")
     for answer in quiz.find_all("details"):
-        asked = [each for each in reversed(answer.find_previous_siblings())]
+        asked = list(reversed(answer.find_previous_siblings()))
         question = [each for each in asked if each.name in ("p", "ol", "ul")][-2:]
         body = '<p class="label">Question</p>' + "".join(map(str, question))
         deck.add("quiz", body, answer.decode_contents())
