@@ -8,7 +8,7 @@ The slides of the argument follow each other to the right. Below some of them li
 that a class may skip: the code that made the figure, and the claims that it settles.
 
 What becomes of a cell says its slide type, ``slideshow.slide_type`` in its metadata, as
-Jupyter has it; where it has none, ``slide_type`` below says it by rule.
+Jupyter has it; where it has none, ``rule`` below says it.
 
 ========  ==================================================================
 slide     slides of the argument, to the right
@@ -29,7 +29,7 @@ from html import escape
 from struct import unpack
 from typing import Any
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from nbformat import NotebookNode
 
 from tools.chapters import CHECK_MIME, CLAIM_MIME, SETUP_ID
@@ -37,6 +37,7 @@ from tools.markdown import ADMONITIONS
 from tools.typeset import (
     Block,
     blocks_of,
+    characters,
     code_html,
     inline,
     inside_quote,
@@ -57,6 +58,8 @@ TEXT = 380  # on a slide of text
 CAPTION = 170  # below a table
 CODE_LINES = 14
 CLAIMS_A_SLIDE = 4
+ROWS = 11  # of a table
+CHARACTERS_A_ROW, CHARACTERS_A_CELL = 70, 30
 
 
 @dataclass
@@ -126,20 +129,28 @@ def shown(cell: NotebookNode) -> list[NotebookNode]:
     ]
 
 
-def slide_type(cell: NotebookNode, solutions: bool = False) -> str:
-    """What becomes of a cell: its own metadata say it, or else this rule.
+def few_words(cell: NotebookNode) -> bool:
+    """Whether a text cell is a remark, and no slide of its own."""
+    blocks = blocks_of(cell.source)
+    words = all(block.kind == "paragraph" for block in blocks)
+    return words and characters(cell.source) <= CAPTION
+
+
+def rule(cell: NotebookNode, above: str) -> str:
+    """The slide type of a cell that has none.
 
     Set-up and helpers, empty exercises and their solutions, and the sources stay out.
-    Code without a picture or a table, and claims, lie below.
+    Code without a picture or a table, and claims, lie below. A remark goes to the picture
+    or the table that it follows.
+
+    Args:
+        cell: the cell.
+        above: the kind of the last cell that became a slide of the argument.
     """
-    own = cell.metadata.get("slideshow", {}).get("slide_type", "")
-    if "solution" in tags_of(cell) and solutions:
-        return "subslide"
-    if own in SLIDE_TYPES:
-        return str(own)
     if cell.cell_type == "markdown":
-        badge = "remove-cell" in tags_of(cell)
-        return "skip" if badge or cell.source.startswith("## Sources") else "slide"
+        if "remove-cell" in tags_of(cell) or cell.source.startswith("## Sources"):
+            return "skip"
+        return "fragment" if above == "code" and few_words(cell) else "slide"
     if cell.id == SETUP_ID or tags_of(cell) & {"exercise", "solution"}:
         return "skip"
     if claims_of(cell):
@@ -147,6 +158,18 @@ def slide_type(cell: NotebookNode, solutions: bool = False) -> str:
     if shown(cell):
         return "slide"
     return "skip" if folded(cell) else "subslide"
+
+
+def slide_types(notebook: NotebookNode) -> list[str]:
+    """What becomes of each cell: its own metadata say it, or else the rule."""
+    types: list[str] = []
+    above = ""
+    for cell in notebook.cells:
+        own = cell.metadata.get("slideshow", {}).get("slide_type", "")
+        types.append(own if own in SLIDE_TYPES else rule(cell, above))
+        if types[-1] == "slide":
+            above = cell.cell_type
+    return types
 
 
 # --- text ----------------------------------------------------------------------------------
@@ -213,7 +236,11 @@ class Text:
                 add_quote(self.deck, block.source)
             else:
                 self.flush()
-                self.deck.add("table" if block.kind == "table" else "points", to_html(block.source))
+                page = to_html(block.source)
+                if block.kind == "table":
+                    add_table(self.deck, page)
+                else:
+                    self.deck.add("points", page)
         self.flush()
 
     def add_paragraph(self, source: str) -> None:
@@ -286,7 +313,7 @@ class Text:
             self.flush()
         self.heading = None
         short = {lead(item, 240): item for item in items_of(source)}
-        for group in packed(list(short), TEXT + 60):
+        for group in packed(list(short), TEXT + 60, characters):
             listed = "".join(f"<li>{inline(item)}</li>" for item in group)
             notes = [short[item] for item in group if short[item] != item]
             title = paragraph(last) if last else ""
@@ -297,7 +324,7 @@ def add_points(deck: Deck, texts: list[Said]) -> None:
     """Slides with the first sentences of each paragraph; the paragraphs are the notes."""
     room = TEXT if len(texts) == 1 else max(130, min(240, TEXT // len(texts)))
     short = {lead(said.rest, room): said for said in texts}
-    for group in packed(list(short), TEXT + 40):
+    for group in packed(list(short), TEXT + 40, characters):
         if len(group) == 1:
             body = paragraph(group[0])
         else:
@@ -332,7 +359,7 @@ def add_question(deck: Deck, kind: str, heading: str, text: str) -> None:
         deck.add(kind, heading + to_html(text))
         return
     words = [sentence for piece in pieces for sentence in sentences(piece.source)]
-    for group in packed(words, TEXT + 100):
+    for group in packed(words, TEXT + 100, characters):
         deck.add(kind, heading + paragraph(" ".join(group)))
 
 
@@ -359,23 +386,20 @@ def minutes_of(blocks: list[Block]) -> dict[str, str]:
 
 
 def add_text(deck: Deck, cell: NotebookNode, kind: str) -> None:
-    """Slides for a text cell."""
-    blocks = blocks_of(cell.source)
-    short = len(plain(cell.source)) <= CAPTION and all(b.kind == "paragraph" for b in blocks)
-    if kind == "notes" or (kind == "fragment" and not deck.slides):
-        deck.say(cell.source)
-    elif kind == "fragment" or (short and deck.slides and deck.slides[-1].kind in ROOM_BELOW):
-        deck.slides[-1].caption += to_html(cell.source)
-    elif short and deck.slides and deck.slides[-1].kind.startswith("figure"):
-        deck.say(cell.source)
-    else:
-        first = len(deck.slides)
-        Text(deck).add(blocks)
-        for slide in deck.slides[first:]:
-            slide.below = kind == "subslide" and first > 0
-
-
-ROOM_BELOW = ("table", "printed")
+    """Slides for a text cell, or words to a slide that is there."""
+    if kind in ("fragment", "notes"):
+        along = next((slide for slide in reversed(deck.slides) if not slide.below), None)
+        if along is None:
+            return
+        if kind == "fragment" and along.kind in ("table", "printed"):
+            along.caption += to_html(cell.source)
+        else:
+            along.notes.append(cell.source)
+        return
+    first = len(deck.slides)
+    Text(deck).add(blocks_of(cell.source))
+    for slide in deck.slides[first:]:
+        slide.below = kind == "subslide" and first > 0
 
 
 # --- code and outputs -------------------------------------------------------------------------
@@ -472,31 +496,70 @@ def size_of(png: str) -> tuple[int, int]:
     return width, height
 
 
-def add_output(deck: Deck, output: NotebookNode) -> Slide | None:
-    """A slide with one output."""
+def add_output(deck: Deck, output: NotebookNode) -> None:
+    """Slides with one output."""
     if output.output_type == "stream":
-        return deck.add("printed", f'<pre class="printed">{text_html(output.text)}</pre>')
+        deck.add("printed", f'<pre class="printed">{text_html(output.text)}</pre>')
+        return
     data = output.data
     page = data.get("text/html", "")
     if "course-explorer" in page:
-        return deck.add("explorer", f'<div class="explorer">{page}</div>')
-    if "course-quiz" in page:
-        return add_quiz(deck, page)
-    if "image/png" in data:
-        width, height = size_of(data["image/png"])
-        alt = output.metadata.get("image/png", {}).get("alt", "")
-        image = (
-            f'<img src="data:image/png;base64,{"".join(data["image/png"].split())}" '
-            f'alt="{escape(alt)}" width="{width}" height="{height}">'
-        )
-        return deck.add("figure" if width > 1.3 * height else "figure tall", image)
-    if page:
-        table = re.sub(r"<style.*?</style>", "", page, flags=re.DOTALL)
-        return deck.add("table", table.replace(' border="1"', ""))
-    return deck.add("printed", f'<pre class="printed">{text_html(data["text/plain"])}</pre>')
+        deck.add("explorer", f'<div class="explorer">{page}</div>')
+    elif "course-quiz" in page:
+        add_quiz(deck, page)
+    elif "image/png" in data:
+        add_figure(deck, output)
+    elif "<table" in page:
+        add_table(deck, page)
+    else:
+        deck.add("printed", f'<pre class="printed">{text_html(data["text/plain"])}</pre>')
 
 
-def add_quiz(deck: Deck, page: str) -> Slide:
+def add_figure(deck: Deck, output: NotebookNode) -> None:
+    """A slide with a figure and nothing else."""
+    png = "".join(output.data["image/png"].split())
+    width, height = size_of(png)
+    alt = escape(output.metadata.get("image/png", {}).get("alt", ""))
+    size = f'width="{width}" height="{height}"'
+    image = f'<img src="data:image/png;base64,{png}" alt="{alt}" {size}>'
+    deck.add("figure" if width > 1.3 * height else "figure tall", image)
+
+
+def units_of(rows: list[Tag]) -> Iterator[list[Tag]]:
+    """Rows of a table that may not be torn apart: those under one heading."""
+    rows = list(rows)
+    while rows:
+        spans = [int(str(cell.get("rowspan") or 1)) for cell in rows[0].find_all(["th", "td"])]
+        count = max(spans, default=1)
+        yield rows[:count]
+        rows = rows[count:]
+
+
+def lines_of(unit: list[Tag]) -> int:
+    """About how many lines rows take on a slide."""
+    return sum(1 + len(row.get_text()) // CHARACTERS_A_ROW for row in unit)
+
+
+def add_table(deck: Deck, page: str) -> None:
+    """Slides with a table; a long one goes on under the same heading."""
+    table = BeautifulSoup(page, "html.parser").table
+    assert table is not None
+    del table["border"]
+    rows = table.tbody.find_all("tr") if table.tbody else []
+    cells = [cell for row in rows for cell in row.find_all(["th", "td"])]
+    if all(len(cell.get_text()) <= CHARACTERS_A_CELL for cell in cells):
+        classes = [name for name in table.get_attribute_list("class") if name]
+        table["class"] = " ".join([*classes, "short-cells"])
+    if table.tbody is None or not rows:
+        deck.add("table", str(table))
+        return
+    for units in list(packed(list(units_of(rows)), ROWS, lines_of)):
+        table.tbody.clear()
+        table.tbody.extend(row for unit in units for row in unit)
+        deck.add("table", str(table))
+
+
+def add_quiz(deck: Deck, page: str) -> None:
     """A slide for each question of a quiz; its answer stands in the notes."""
     quiz = BeautifulSoup(page, "html.parser")
     for answer in quiz.find_all("details"):
@@ -504,7 +567,6 @@ def add_quiz(deck: Deck, page: str) -> Slide:
         question = [each for each in asked if each.name in ("p", "ol", "ul")][-2:]
         body = '<p class="label">Question</p>' + "".join(map(str, question))
         deck.add("quiz", body, answer.decode_contents())
-    return deck.slides[-1]
 
 
 def add_results(deck: Deck, cell: NotebookNode) -> None:
@@ -518,9 +580,8 @@ def add_results(deck: Deck, cell: NotebookNode) -> None:
             deck.say(f"```\n{output.text.rstrip()}\n```")
 
 
-def add_cell(deck: Deck, cell: NotebookNode, solutions: bool) -> None:
-    """Slides for one cell."""
-    kind = slide_type(cell, solutions)
+def add_cell(deck: Deck, cell: NotebookNode, kind: str) -> None:
+    """Slides for one cell of a slide type."""
     if kind == "skip":
         return
     if cell.cell_type == "markdown":
@@ -551,8 +612,9 @@ def deck_of(notebook: NotebookNode, solutions: bool = False) -> Deck:
     texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     title = next((t.splitlines()[0][2:] for t in texts if t.startswith("# ")), "Untitled")
     deck = Deck(title, minutes=minutes_of(blocks_of(texts[0])) if texts else {})
-    for cell in notebook.cells:
-        add_cell(deck, cell, solutions)
+    for cell, kind in zip(notebook.cells, slide_types(notebook), strict=True):
+        solved = solutions and "solution" in tags_of(cell)
+        add_cell(deck, cell, "subslide" if solved else kind)
     return deck
 
 

@@ -121,7 +121,7 @@ def leave_out(article: Tag, solutions: bool) -> None:
 
 def show_solution(cell: Tag) -> None:
     """Unfold a solution: its code, under a heading, without the line that folds it in Colab."""
-    cell["class"] = ["cell", "solution"]
+    cell["class"] = "cell solution"
     for folded in cell.find_all("details"):
         label = BeautifulSoup('<p class="label">Solution</p>', "html.parser")
         code = [each.extract() for each in folded.select(".cell_input")]
@@ -142,7 +142,7 @@ def stand_still(article: Tag, page: Page) -> None:
     where = urljoin(address, f"{page.name}.html") if address else ""
     note = f"at {where}" if where else f"on the course's site, or in {page.key}.ipynb"
     for explorer in article.select(".course-explorer"):
-        explorer["class"] = ["picture"]
+        explorer["class"] = "picture"
         say = BeautifulSoup(f'<p class="address">Move it {escape(note)}.</p>', "html.parser")
         explorer.append(say)
 
@@ -254,7 +254,9 @@ def document(
     for page, article in zip(pages, articles, strict=True):
         link(article, page, pages)
     titles = [title_of(article) for article in articles]
-    styles = [page_style(page.anchor, title, book) for page, title in zip(pages, titles, strict=True)]
+    styles = [
+        page_style(page.anchor, title, book) for page, title in zip(pages, titles, strict=True)
+    ]
     front = ""
     if whole:
         styles.append(page_style("front", "", book))

@@ -25,9 +25,9 @@ from pygments.formatters import HtmlFormatter
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tools.chapters import BOOK, ROOT, find
+from tools.chapters import BOOK, ROOT, SETUP_ID, find
 from tools.chromium import MISSING, browser, chromium, set_size
-from tools.deck import Deck, deck_of, slide_type, slides_html
+from tools.deck import Deck, deck_of, slide_types, slides_html
 from tools.run import to_bytes, write_whole
 from tools.typeset import plain
 
@@ -166,14 +166,19 @@ def write_decks(chapters: Sequence[Path], folder: Path, solutions: bool) -> bool
 
 
 def mark(chapter: Path) -> int:
-    """Store in each cell that has no slide type the one that the rule gives; how many."""
+    """Store in each cell that has no slide type the one that the rule gives; how many.
+
+    The set-up cell stays as it is in every chapter: it has to be run, on a slide too.
+    """
     notebook = nbformat.v4.reads(chapter.read_text("utf-8"))
-    fresh = [c for c in notebook.cells if "slide_type" not in c.metadata.get("slideshow", {})]
-    for cell in fresh:
-        cell.metadata["slideshow"] = nbformat.from_dict({"slide_type": slide_type(cell)})
-    if fresh:
+    marked = 0
+    for cell, kind in zip(notebook.cells, slide_types(notebook), strict=True):
+        if cell.id != SETUP_ID and not cell.metadata.get("slideshow"):
+            cell.metadata["slideshow"] = nbformat.from_dict({"slide_type": kind})
+            marked += 1
+    if marked:
         write_whole(chapter, to_bytes(notebook))
-    return len(fresh)
+    return marked
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -29,6 +29,7 @@ sys.path.append(str(BOOK / "_ext"))
 from strict_katex import Renderer
 
 KATEX = Renderer()
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -230,19 +231,30 @@ def lead(paragraph: str, at_most: int, at_least: int | None = None) -> str:
     return " ".join(parts[:count])
 
 
-def packed(pieces: list[str], at_most: int) -> Iterator[list[str]]:
-    """Pieces in groups of at most so many characters, about equally long."""
-    total = sum(len(plain(piece)) for piece in pieces)
+def characters(text: str) -> int:
+    """How long a text looks."""
+    return len(plain(text))
+
+
+def packed(pieces: Sequence[T], at_most: int, size: Callable[[T], int]) -> Iterator[list[T]]:
+    """Pieces in groups of at most such a size, and of about equal size.
+
+    Args:
+        pieces: what is packed; one that is too large is alone in its group.
+        at_most: the size of a group.
+        size: the size of a piece.
+    """
+    total = sum(map(size, pieces))
     groups = max(1, -(-total // at_most))
-    group: list[str] = []
+    group: list[T] = []
     filled = 0
     for piece in pieces:
-        size = len(plain(piece))
-        if group and (filled + size / 2 > total / groups or filled + size > at_most):
+        more = size(piece)
+        if group and (filled + more / 2 > total / groups or filled + more > at_most):
             yield group
             group, filled = [], 0
         group.append(piece)
-        filled += size
+        filled += more
     if group:
         yield group
 
