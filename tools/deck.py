@@ -84,6 +84,7 @@ class Deck:
     slides: list[Slide] = field(default_factory=list)
     section: str = ""
     minutes: dict[str, str] = field(default_factory=dict)
+    solutions: bool = False
 
     def add(self, kind: str, body: str, *notes: str, below: bool = False) -> Slide:
         """Append a slide of the present section."""
@@ -217,11 +218,14 @@ class Text:
         self.deck = deck
         self.heading = heading  # waits for the first words below it
         self.waiting: list[Said] = []  # paragraphs that no slide shows yet
+        self.folded: list[str] = []  # what lies between <details> and </details>
 
     def add(self, blocks: list[Block]) -> None:
         """Make the slides."""
         for block in blocks:
-            if block.kind == "paragraph":
+            if self.folded or block.source.startswith("<details"):
+                self.add_folded(block.source)
+            elif block.kind == "paragraph":
                 self.add_paragraph(block.source)
             elif block.kind == "heading":
                 self.flush()
@@ -252,6 +256,17 @@ class Text:
         if goes_on and last and last.kind == "formula" and len(plain(first)) <= CONTEXT:
             last.body += paragraph(first)
             self.waiting[0].rest = " ".join(sentences(source)[1:])
+
+    def add_folded(self, source: str) -> None:
+        """Folded text goes to the notes, and a folded solution only where it is asked for."""
+        self.folded.append(source)
+        if "</details>" not in source:
+            return
+        self.flush()
+        solution = re.search(r"<summary>\s*(Solution|Answer)", self.folded[0])
+        if self.deck.solutions or not solution:
+            self.deck.say(re.sub(r"</?details[^>]*>", "", "\n\n".join(self.folded)))
+        self.folded = []
 
     def open(self, last: str = "") -> None:
         """The slide with the heading, and the first words below it.
@@ -374,11 +389,11 @@ def heading_slide(deck: Deck, source: str) -> Slide:
     return Slide(kind, f"<h2>{inline(title)}</h2>", deck.section, notes)
 
 
-def minutes_of(blocks: list[Block]) -> dict[str, str]:
+def minutes_of(source: str) -> dict[str, str]:
     """The minutes of each section, from the table at the chapter's beginning."""
     rows = [
         [cell.strip() for cell in line.strip("| ").split("|")]
-        for block in blocks
+        for block in blocks_of(source)
         if block.kind == "table"
         for line in block.source.splitlines()
     ]
@@ -611,7 +626,7 @@ def deck_of(notebook: NotebookNode, solutions: bool = False) -> Deck:
     """
     texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     title = next((t.splitlines()[0][2:] for t in texts if t.startswith("# ")), "Untitled")
-    deck = Deck(title, minutes=minutes_of(blocks_of(texts[0])) if texts else {})
+    deck = Deck(title, minutes=minutes_of(texts[0]) if texts else {}, solutions=solutions)
     for cell, kind in zip(notebook.cells, slide_types(notebook), strict=True):
         solved = solutions and "solution" in tags_of(cell)
         add_cell(deck, cell, "subslide" if solved else kind)
