@@ -30,7 +30,9 @@ return ((asShown) => {
       const hides = getComputedStyle(element).overflowX !== "visible";
       if (hides && element.scrollWidth > element.clientWidth + 1) return "something is cut at the right";
     }
-    const size = parseFloat(getComputedStyle(slide.querySelector(".content")).fontSize);
+    const content = slide.querySelector(".content");
+    if (content.scrollWidth > content.clientWidth + 1) return "words stand out at the right";
+    const size = parseFloat(getComputedStyle(content).fontSize);
     const least = LEAST[slide.classList[0]] || 24;
     if (size < least) return `words of ${size} px, at least ${least}`;
     for (const image of slide.querySelectorAll("img")) {
@@ -39,7 +41,7 @@ return ((asShown) => {
       if (!image.alt) return "a picture without alternative text";
       if (rect.height / scale < 250 && rect.width / scale < 500) return "a picture too small to be read";
     }
-    return slide.querySelector(".content").textContent.trim() || slide.querySelector("img") ? "" : "it is empty";
+    return content.textContent.trim() || slide.querySelector("img") ? "" : "it is empty";
   };
 
   if (!asShown) document.documentElement.classList.add("fitting");
