@@ -43,6 +43,7 @@ from tools.typeset import (
     inside_quote,
     items_of,
     lead,
+    notes_html,
     packed,
     plain,
     sentences,
@@ -639,7 +640,7 @@ def deck_of(notebook: NotebookNode, solutions: bool = False) -> Deck:
 def slide_html(slide: Slide) -> str:
     """One slide as reveal.js reads it."""
     head = f'<p class="running">{inline(slide.section)}</p>' if slide.kind != "section" else ""
-    notes = "".join(to_html(note) for note in slide.notes)
+    notes = "".join(notes_html(note) for note in slide.notes)
     aside = f'<aside class="notes">{notes}</aside>' if notes else ""
     caption = f'<div class="caption">{slide.caption}</div>' if slide.caption else ""
     return (

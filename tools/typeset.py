@@ -54,14 +54,9 @@ KINDS = {
 
 
 @cache
-def formula(tex: str, display: bool) -> str:
-    """A formula as HTML and MathML."""
-    return KATEX.render(tex.strip(), {"displayMode": display})
-
-
-def mathematics(tex: str, options: dict[str, bool]) -> str:
-    """What the Markdown parser puts in place of a formula."""
-    return formula(tex, options["display_mode"])
+def formula(tex: str, display: bool, output: str) -> str:
+    """A formula in KaTeX's output ``htmlAndMathml``, or ``mathml`` alone."""
+    return KATEX.render(tex.strip(), {"displayMode": display, "output": output})
 
 
 # A comma stays with its formula, as on the site (book/_ext/math_punctuation.py).
@@ -91,25 +86,29 @@ def take(token: Token | None, marks: re.Pattern[str]) -> str:
     return found[0]
 
 
-def render_inline(
-    self: RendererHTML, tokens: Sequence[Token], place: int, options: Any, env: Any
-) -> str:
-    """An inline formula between its marks."""
-    before, after = tokens[place].meta.get("marks", ("", ""))
-    inside = f"{escape(before)}{formula(tokens[place].content, False)}{escape(after)}"
-    return f'<span class="together">{inside}</span>' if before or after else inside
-
-
-def parser() -> MarkdownIt:
+def parser(output: str) -> MarkdownIt:
     """CommonMark with tables and mathematics between dollars, as chapters are written."""
+
+    def block(tex: str, options: dict[str, bool]) -> str:
+        """What stands for a formula."""
+        return formula(tex, options["display_mode"], output)
+
+    def inside(self: RendererHTML, tokens: Sequence[Token], n: int, *_: Any) -> str:
+        """What stands for a formula in a line, between its marks."""
+        before, after = tokens[n].meta.get("marks", ("", ""))
+        drawn = f"{escape(before)}{formula(tokens[n].content, False, output)}{escape(after)}"
+        return f'<span class="together">{drawn}</span>' if before or after else drawn
+
     made = MarkdownIt("commonmark", {"html": True}).enable("table")
-    made.use(dollarmath_plugin, allow_labels=False, renderer=mathematics)
+    made.use(dollarmath_plugin, allow_labels=False, renderer=block)
     made.core.ruler.push("keep_together", keep_together)
-    made.add_render_rule("math_inline", render_inline)
+    made.add_render_rule("math_inline", inside)
     return made
 
 
-PARSER = parser()
+PARSER = parser("htmlAndMathml")
+# The window with the speaker's notes has no style sheet; a browser draws MathML without one.
+PLAIN_PARSER = parser("mathml")
 
 
 def blocks_of(source: str) -> list[Block]:
@@ -152,6 +151,11 @@ def local_links(page: str) -> str:
 def to_html(source: str) -> str:
     """Markdown as HTML."""
     return local_links(PARSER.render(source))
+
+
+def notes_html(source: str) -> str:
+    """Markdown as HTML that needs no style sheet."""
+    return local_links(PLAIN_PARSER.render(source))
 
 
 def inline(source: str) -> str:
