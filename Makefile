@@ -4,6 +4,7 @@ PYTHON ?= python3
 OFFSETS ?= 10
 PORT ?= 8000
 CH ?=
+SOLUTIONS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ SITE := _build/html
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test site serve preview run robust colab-env test-colab pack grade publish unpublish lock system chromium diff-driver clean
+.PHONY: help book test site serve preview slides pdf run robust colab-env test-colab pack grade publish unpublish lock system chromium diff-driver clean
 
 # The environment is stale when this folder was moved or its Python is gone.
 ifneq ($(wildcard $(STAMP)),)
@@ -43,6 +44,12 @@ serve: $(STAMP) ## serve the built site on 127.0.0.1 (PORT=8000)
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(SITE)
 
 preview: book serve ## build the site and serve it
+
+slides: $(STAMP) ## make decks of slides, offline: all chapters, or CH=02 (SOLUTIONS=1)
+	@$(BIN)/python -m tools.slides $(if $(SOLUTIONS),--solutions) $(CH)
+
+pdf: site ## make handouts: a PDF of each chapter and of the book, or CH=02 (SOLUTIONS=1)
+	@$(BIN)/python -m tools.pdf $(if $(SOLUTIONS),--solutions) $(CH)
 
 run: $(STAMP) ## execute all chapters in place, or one: CH=02
 	@$(BIN)/python -m tools.run $(CH)

@@ -10,9 +10,7 @@ from __future__ import annotations
 import functools
 import http.server
 import json
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -20,34 +18,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 from tools.check_site import pages_in
+from tools.chromium import browser, chromium, set_size
+
+__all__ = ["browser", "chromium", "requests_of", "served", "set_width"]
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = tuple(pages_in(yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))))
 PHONE, DESKTOP = 360, 1280
-
-# Without these Chromium talks to its makers by itself while a page is tested.
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-def chromium() -> str | None:
-    """The path of a Chromium, if there is one together with its driver."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = [path for path in map(shutil.which, names) if path]
-    return found[0] if found and shutil.which("chromedriver") else None
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -69,27 +49,9 @@ def served(site: Path) -> Iterator[str]:
             server.shutdown()
 
 
-@contextmanager
-def browser() -> Iterator[WebDriver]:
-    """A fresh headless Chromium that logs its requests and its console."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        options = webdriver.ChromeOptions()
-        options.binary_location = chromium() or ""
-        for flag in (*FLAGS, f"--user-data-dir={profile}"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-        driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-        driver.set_page_load_timeout(60)
-        try:
-            yield driver
-        finally:
-            driver.quit()
-
-
 def set_width(driver: WebDriver, width: int) -> None:
     """Make the window as wide as a phone or a desktop screen."""
-    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    set_size(driver, width, 800, mobile=width < 600)
 
 
 def requests_of(driver: WebDriver, address: str) -> list[str]:
