@@ -13,6 +13,7 @@ from course_utils.quizzes import (
     batch_norm,
     batch_norm_effects,
     descent,
+    diagnosis,
     glorot_and_kaiming,
     minibatches,
     pretraining,
@@ -35,6 +36,7 @@ QUIZZES: dict[str, Quiz] = {
     "ch10": minibatches.QUIZ,
     "ch11": descent.QUIZ,
     "ch12": regularisation.QUIZ,
+    "ch13": diagnosis.QUIZ,
 }
 
 LETTERS = "abcdefgh"
