@@ -74,17 +74,17 @@ QUIZ = Quiz(
                 Right(
                     "At this rate; another rate may make up for it in part.",
                     (
-                        "Raw inputs or a bad order leave good steps small: at a rate of their own "
-                        "such networks learn. Other faults stop signals at any rate that was "
-                        "tried."
+                        "With raw inputs or a bad order left in, the network learned at a rate of "
+                        "its own. With sigmoid units or weights far too large it guessed at each "
+                        "rate that was tried."
                     ),
                 ),
                 Wrong(
                     "Yes, at any rate.",
                     "one rate is taken for all",
                     (
-                        "Some faults only move the range of good rates. Give the network a rate of "
-                        "its own before you judge."
+                        "Some faults lower the rates that work, and cost only part of the "
+                        "accuracy there. Give the network a rate of its own before you judge."
                     ),
                 ),
                 Wrong(

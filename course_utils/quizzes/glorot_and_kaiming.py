@@ -25,8 +25,8 @@ QUIZ = Quiz(
                     "It is multiplied by ¼.",
                     (
                         "Going down, the factor is the number of <i>units</i> times the variance: "
-                        "100/400. (Its squared length is kept: there are four times as many "
-                        "numbers below.)"
+                        "100/400. (The gradient's squared length is kept: there are four times as "
+                        "many numbers below.)"
                     ),
                 ),
                 Wrong(
