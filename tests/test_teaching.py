@@ -114,15 +114,19 @@ def test_the_table_of_contents_and_the_first_page_list_every_page() -> None:
     assert all(f"]({page_of(chapter).name})" in first for chapter in CHAPTERS)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in TEACHING.glob("*.md") if path.stem != "chapter_13"],
-    ids=lambda p: p.stem,
-)
+@pytest.mark.parametrize("path", sorted(TEACHING.glob("*.md")), ids=lambda p: p.stem)
 def test_links_lead_somewhere(path: Path) -> None:
     text = INLINE_CODE.sub("", path.read_text("utf-8"))
     for target in LINK.findall(text):
         assert target.startswith("https://") or (TEACHING / target).is_file(), target
+
+
+def test_every_command_on_the_pages_is_one_of_the_makefile() -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    for path in TEACHING.glob("*.md"):
+        code = re.findall(r"`(?:``\n)?[^`]+`", path.read_text("utf-8"))
+        said = {name for each in code for name in re.findall(r"\bmake ([a-z-]+)", each)}
+        assert said <= targets, f"{path.name}: {said - targets}"
 
 
 def syllabus_rows() -> list[tuple[str, list[str]]]:

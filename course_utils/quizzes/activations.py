@@ -40,30 +40,29 @@ QUIZ = Quiz(
             ),
             (
                 Right(
-                    "They represent no more than one linear layer, and may learn differently.",
+                    "They represent no more than one linear layer does.",
                     (
-                        "A product of matrices is a matrix. But descent moves the factors, not the "
-                        "product, and so it can have plateaus and sudden drops that one matrix "
-                        "does not have."
+                        "A product of matrices is a matrix, however many there are, and one layer "
+                        "can have it for its weights."
                     ),
                 ),
                 Wrong(
                     "With enough layers they can bend around a ring, as one layer cannot.",
                     "depth is taken for non-linearity",
                     (
-                        "A product of matrices is a matrix, however many there are. The best it "
-                        "can do with two rings is one straight cut."
+                        "All ten together are one matrix. The best it can do with two rings is "
+                        "one straight cut."
                     ),
                 ),
                 Wrong(
                     (
-                        "They are one linear layer in every respect: in what they represent and in "
-                        "how they learn."
+                        "They represent more than one linear layer, since they have ten times the "
+                        "weights."
                     ),
-                    "the same functions are taken for the same learning",
+                    "the number of weights is taken for what can be represented",
                     (
-                        "What can be represented is the same. Descent on a product of matrices is "
-                        "another descent, with plateaus that a single matrix does not have."
+                        "Many sets of ten matrices have the same product, and the output depends "
+                        "on the product alone."
                     ),
                 ),
             ),
@@ -102,12 +101,12 @@ QUIZ = Quiz(
         ),
         Question(
             (
-                "The slope of a sigmoid is at most ¼. What does this say, by itself, about the "
-                "gradient on its way down through a sigmoid layer?"
+                "The slope of a sigmoid is at most ¼. Can one tell from this alone "
+                "whether the gradient shrinks on its way down through a sigmoid layer?"
             ),
             (
                 Wrong(
-                    "It shrinks at least fourfold, whatever the weights.",
+                    "Yes: it shrinks at least fourfold, whatever the weights.",
                     "the slopes are taken for the whole factor",
                     (
                         "The gradient is multiplied by the weights too, and summed over many "
@@ -115,15 +114,15 @@ QUIZ = Quiz(
                     ),
                 ),
                 Right(
-                    "Nothing: the weights multiply the gradient as well.",
+                    "No: the weights multiply the gradient as well.",
                     (
                         "For independent weights the squared gradient is multiplied by <i>n</i>σ² "
-                        "times the mean square of the slope, and <i>n</i>σ² can be as large as you "
-                        "make it."
+                        "times the mean square of the slope. Wider weights lower the second "
+                        "factor, by saturation, but more slowly than they raise the first."
                     ),
                 ),
                 Wrong(
-                    "It shrinks fourfold where units are saturated, and less elsewhere.",
+                    "Yes: it shrinks fourfold where units are saturated, and less elsewhere.",
                     "the steepest place is taken for the saturated one",
                     (
                         "¼ is the slope at 0, the steepest place. A saturated unit lets through "
@@ -134,9 +133,9 @@ QUIZ = Quiz(
         ),
         Question(
             (
-                "tanh(<i>z</i>) = 2 sigmoid(2<i>z</i>) − 1. In 100 epochs tanh layers learned the "
-                "rings, and sigmoid layers did not. Can the sigmoid network represent the solution "
-                "at all?"
+                "tanh(<i>z</i>) = 2 sigmoid(2<i>z</i>) − 1. In 100 epochs tanh layers "
+                "learned the rings, and sigmoid layers, with biases as well, did not. Can "
+                "the sigmoid network represent the solution at all?"
             ),
             (
                 Wrong(

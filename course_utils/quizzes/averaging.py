@@ -67,8 +67,9 @@ QUIZ = Quiz(
         ),
         Question(
             (
-                "64 examples are cut into pieces of unequal size. The network has layer norm, no "
-                "batch norm and no dropout. Which sum is exactly the gradient of all 64?"
+                "64 examples are cut into pieces of unequal size. The network has layer "
+                "norm, no batch norm and no dropout. Which sum is exactly the gradient of "
+                "the mean loss of all 64?"
             ),
             (
                 Wrong(
@@ -77,10 +78,10 @@ QUIZ = Quiz(
                     "An example in a small piece would count for more than one in a large piece.",
                 ),
                 Right(
-                    "The pieces' mean gradients, weighted by their sizes.",
+                    "The pieces' mean gradients, weighted by their shares, size/64.",
                     (
-                        "Weighted by its share, each example counts 1/64. Layer norm looks at one "
-                        "example at a time and does not mind."
+                        "So each example counts 1/64. Layer norm looks at one example at a time "
+                        "and does not mind."
                     ),
                 ),
                 Wrong(
@@ -144,8 +145,8 @@ QUIZ = Quiz(
                     "It falls to about a half.",
                     "a rule for small minibatches is used for large ones",
                     (
-                        "Twice the minibatch saves half of the updates only well below the noise "
-                        "scale."
+                        "Twice the minibatch saves nearly half of the updates only well below the "
+                        "noise scale."
                     ),
                 ),
                 Wrong(

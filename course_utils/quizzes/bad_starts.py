@@ -38,8 +38,9 @@ QUIZ = Quiz(
         ),
         Question(
             (
-                "Four hidden layers of ReLU units. All weights and biases start at 0. After many "
-                "updates on random minibatches, what may have moved?"
+                "A classifier with four hidden layers of ReLU units. All weights and "
+                "biases start at 0. After many updates of plain descent on random "
+                "minibatches, what may have moved?"
             ),
             (
                 Right(
@@ -127,9 +128,9 @@ QUIZ = Quiz(
                         "images."
                     ),
                     (
-                        "The change of <i>z</i> at an image goes with its products with the images "
-                        "of the minibatch. Grey values make all of these positive and much alike, "
-                        "so all the data go below zero together."
+                        "The change of <i>z</i> at an image goes with its products with the "
+                        "images of the minibatch. Grey values make none of these negative, and "
+                        "all much alike, so all the data go below zero together."
                     ),
                 ),
             ),

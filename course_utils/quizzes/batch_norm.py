@@ -16,7 +16,7 @@ QUIZ = Quiz(
                     "the bias is taken for a second β",
                     (
                         "What the bias adds is subtracted again with the mean. Only β moves the "
-                        "output."
+                        "output's mean."
                     ),
                 ),
                 Wrong(

@@ -7,8 +7,8 @@ QUIZ = Quiz(
     (
         Question(
             (
-                "Three ReLU layers that learn well without batch norm. What did batch norm change "
-                "in the chapter's measurement, with each network at its own best rate?"
+                "Three ReLU layers that learn well without batch norm. What did batch "
+                "norm change in the chapter's measurement?"
             ),
             (
                 Wrong(

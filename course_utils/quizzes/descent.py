@@ -110,8 +110,8 @@ QUIZ = Quiz(
                     "The steps were too long for the curvature.",
                     "noise is taken for overshoot",
                     (
-                        "With all the data the steps have the same rate and the same curvature, "
-                        "and the loss falls."
+                        "With all the data, at the same rate, the steps meet the curvature of the "
+                        "training loss itself, and the loss falls."
                     ),
                 ),
                 Wrong(

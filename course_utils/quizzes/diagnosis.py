@@ -29,12 +29,15 @@ QUIZ = Quiz(
                 Wrong(
                     "No: a steady size means that the units are saturated.",
                     "steady is taken for bounded",
-                    "A well-started ReLU network is steady, too, and nothing in it saturates.",
+                    (
+                        "A linear network with weights of the right size is steady, too, and "
+                        "nothing in it can saturate."
+                    ),
                 ),
             ),
         ),
         Question(
-            "A diagnosis lists three serious findings. What next?",
+            "A diagnosis lists three serious findings. What is the safer next step?",
             (
                 Wrong(
                     "Mend all three at once.",
@@ -48,15 +51,16 @@ QUIZ = Quiz(
                     "Mend one, and keep it only if the accuracy rises.",
                     "accuracy is taken for the gauge of progress",
                     (
-                        "In the chapter's patient the accuracy showed no progress before the last "
-                        "mend. The inside of the network did, at each."
+                        "In the chapter's patient the accuracy stayed near guessing after the "
+                        "first two mends, at each rate that was tried. The findings had changed "
+                        "with each."
                     ),
                 ),
                 Right(
-                    "Mend the first, then ask again.",
+                    "Mend the first, set the rate again, and ask again.",
                     (
-                        "Causes come before consequences in the list. After each mend the inside "
-                        "shows what is left."
+                        "Among equally serious findings, usual causes come before their "
+                        "consequences. After each mend the inside shows what is left."
                     ),
                 ),
             ),
@@ -70,17 +74,17 @@ QUIZ = Quiz(
                 Right(
                     "At this rate; another rate may make up for it in part.",
                     (
-                        "Raw inputs or a bad order leave good steps small: at a rate of their own "
-                        "such networks learn. Other faults stop signals at any rate that was "
-                        "tried."
+                        "With raw inputs or a bad order left in, the network learned at a rate of "
+                        "its own. With sigmoid units or weights far too large it guessed at each "
+                        "rate that was tried."
                     ),
                 ),
                 Wrong(
                     "Yes, at any rate.",
                     "one rate is taken for all",
                     (
-                        "Some faults only move the range of good rates. Give the network a rate of "
-                        "its own before you judge."
+                        "Some faults lower the rates that work, and cost only part of the "
+                        "accuracy there. Give the network a rate of its own before you judge."
                     ),
                 ),
                 Wrong(

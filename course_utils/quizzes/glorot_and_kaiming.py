@@ -7,9 +7,10 @@ QUIZ = Quiz(
     (
         Question(
             (
-                "A linear layer has 400 inputs and 100 units, and weights of variance 1/400. The "
-                "errors above are independent of them. What becomes of the squared gradient on its "
-                "way down?"
+                "A linear layer has 400 inputs and 100 units, and weights of variance "
+                "1/400. The errors above are independent of them. Going down, what "
+                "becomes of the gradient's mean square, over the units above and over the "
+                "inputs below?"
             ),
             (
                 Wrong(
@@ -24,7 +25,8 @@ QUIZ = Quiz(
                     "It is multiplied by ¼.",
                     (
                         "Going down, the factor is the number of <i>units</i> times the variance: "
-                        "100/400."
+                        "100/400. (The gradient's squared length is kept: there are four times as "
+                        "many numbers below.)"
                     ),
                 ),
                 Wrong(
@@ -40,8 +42,8 @@ QUIZ = Quiz(
         Question(
             (
                 "Twenty linear layers, alternately 40 and 160 wide. Compare variance "
-                "1/<i>n</i><sub>in</sub> in each layer with Glorot's compromise. Which loses most "
-                "of the gradient from top to bottom?"
+                "1/<i>n</i><sub>in</sub> in each layer with Glorot's compromise. Which "
+                "loses more of the gradient's mean square from top to bottom?"
             ),
             (
                 Wrong(
@@ -71,26 +73,26 @@ QUIZ = Quiz(
         ),
         Question(
             (
-                "ReLU layers with Kaiming's start. What of the <i>activations</i> is kept from "
-                "layer to layer, on average?"
+                "ReLU layers with Kaiming's start. The inputs have the mean square 1. "
+                "What is 1 in every layer, on average over draws of the weights?"
             ),
             (
                 Right(
-                    "Their mean square.",
+                    "The mean square of the activations.",
                     "ReLU halves the mean square, and the 2 in 2/<i>n</i> makes up for it.",
                 ),
                 Wrong(
-                    "Their variance.",
+                    "The variance of the activations.",
                     "the mean square is taken for the variance",
                     (
-                        "ReLU's outputs have a positive mean. The variance is the mean square less "
-                        "the square of that mean, about two thirds of it."
+                        "ReLU's outputs have a positive mean. The variance is the mean square "
+                        "less the square of that mean: about two thirds."
                     ),
                 ),
                 Wrong(
-                    "Their mean, at 0.",
-                    "symmetric pre-activations are taken for symmetric activations",
-                    "ReLU's outputs are never negative. Their mean is positive in every layer.",
+                    "The mean square of the pre-activations.",
+                    "in front of ReLU is taken for behind it",
+                    "It is 2. ReLU lets half of it through.",
                 ),
             ),
         ),
@@ -103,7 +105,7 @@ QUIZ = Quiz(
                 Wrong(
                     "When an activation that is not linear stands above.",
                     "the bend is blamed",
-                    "With a ReLU and random errors above it the rule holds very well.",
+                    "With a ReLU and errors of random sign above it the rule holds very well.",
                 ),
                 Wrong(
                     "When the layer has more units than inputs.",
@@ -130,7 +132,8 @@ QUIZ = Quiz(
                     "a gain from a table is taken for one that keeps everything",
                     (
                         "A gain can keep the signal, its variance over inputs, or the gradient. "
-                        "For tanh these are different numbers, and 5/3 is larger than all three."
+                        "For tanh the first two are one number, 1.59, and the third is 1.47. 5/3 "
+                        "is larger than either."
                     ),
                 ),
                 Right(

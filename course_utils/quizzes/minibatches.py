@@ -53,8 +53,8 @@ QUIZ = Quiz(
                     "Networks agree at the start, as a rule; that is what training destroys.",
                     "one course of training is taken for a law",
                     (
-                        "With standardised targets the agreement at the start is low, and at a "
-                        "large rate it rises later."
+                        "With standardised targets the agreement at the start is far lower, and "
+                        "at a large rate it rises later."
                     ),
                 ),
                 Wrong(
@@ -99,9 +99,9 @@ QUIZ = Quiz(
         ),
         Question(
             (
-                "A picture of gradients is scaled to its longest arrow. For a bias directly in "
-                "front of batch normalisation it shows arrows in all directions. What do you "
-                "conclude?"
+                "A picture of gradients is scaled to its longest arrow. For a bias "
+                "directly in front of batch normalisation, in training mode, it shows "
+                "arrows in all directions. What do you conclude?"
             ),
             (
                 Wrong(

@@ -69,8 +69,9 @@ QUIZ = Quiz(
         ),
         Question(
             (
-                "A linear autoencoder with <i>k</i> code units is trained to its least loss on the "
-                "digits. What does it share with the first <i>k</i> principal components?"
+                "A linear autoencoder with <i>k</i> code units is trained to its least "
+                "loss on the centred digits. What does it share with the first <i>k</i> "
+                "principal components?"
             ),
             (
                 Right(
@@ -128,12 +129,13 @@ QUIZ = Quiz(
         ),
         Question(
             (
-                "Greedy pretraining of five layers, each as wide as the one below. Does the fifth "
-                "layer's code hold all of the image?"
+                "Digits of 64 pixels, greedy pretraining of five layers of 50 units, a "
+                "few hundred updates each. From layer 2 on none is narrower than the one "
+                "below. Does the fifth code hold what the first one held?"
             ),
             (
                 Wrong(
-                    "Yes: no layer is narrower, so nothing is lost.",
+                    "Yes: none of them is narrower, so nothing is lost.",
                     "what a layer could do is taken for what it learned",
                     (
                         "It could pass everything on. After the chapter's short training it does "
@@ -143,8 +145,9 @@ QUIZ = Quiz(
                 Right(
                     "No: a part is lost, though no width forces it.",
                     (
-                        "Each layer keeps what its own training made it keep. In the chapter about "
-                        "half of the variance was lost by the fifth."
+                        "Each layer keeps what its own training made it keep. In the chapter 3 % "
+                        "of the images' variance was lost after the first layer and about half "
+                        "after the fifth."
                     ),
                 ),
                 Wrong(

@@ -128,8 +128,9 @@ QUIZ = Quiz(
         ),
         Question(
             (
-                "Weight decay acts on weights directly in front of batch normalisation (ε can be "
-                "neglected). What does it do?"
+                "Plain gradient descent. Weight decay acts on all incoming weights of "
+                "units directly in front of batch normalisation, in training mode (ε can "
+                "be neglected). What does it do?"
             ),
             (
                 Wrong(

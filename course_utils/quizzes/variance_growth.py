@@ -7,9 +7,10 @@ QUIZ = Quiz(
     (
         Question(
             (
-                "A unit sums inputs times weights. The weights are independent of each other and "
-                "of the inputs, with mean 0; the inputs depend on each other. Is the variance "
-                "still <i>n</i>σ² times the mean square of the inputs?"
+                "A unit sums inputs times weights. The weights are independent of each "
+                "other and of the inputs, all with mean 0 and variance σ²; the inputs "
+                "depend on each other. Is the variance of the sum <i>n</i>σ² times the "
+                "mean square of the inputs?"
             ),
             (
                 Wrong(
@@ -109,7 +110,10 @@ QUIZ = Quiz(
             ),
         ),
         Question(
-            "Weights so small that <i>n</i>σ² is a hundredth, ten layers of tanh. Which is right?",
+            (
+                "Weights so small that <i>n</i>σ² is a hundredth, inputs of mean square "
+                "1, ten layers of tanh. Which is right?"
+            ),
             (
                 Wrong(
                     "All slopes are near 1, so the gradient keeps its size.",

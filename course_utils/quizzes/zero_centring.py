@@ -63,17 +63,18 @@ QUIZ = Quiz(
                 Right(
                     "Straight and slow.",
                     (
-                        "Along an eigenvector the gradient points at the optimum. But the step is "
-                        "set by the steepest direction, and the flat one has to wait."
+                        "Along an eigenvector the step points straight at the optimum. But the "
+                        "rate is set by the steepest direction, and the flat one has to wait."
                     ),
                 ),
             ),
         ),
         Question(
             (
-                "Two inputs with mean 2 and variance 1. The errors are pure noise, independent of "
-                "the inputs, and the minibatch grows. What becomes of the share of updates that "
-                "move both weights the same way?"
+                "Two independent inputs with mean 2 and variance 1. The errors are noise "
+                "with mean 0, independent of the inputs and of each other, and the "
+                "minibatch grows. What becomes of the share of updates that move both "
+                "weights the same way?"
             ),
             (
                 Wrong(
@@ -143,7 +144,7 @@ QUIZ = Quiz(
             ),
             (
                 Right(
-                    "It is small against the spread of the outputs.",
+                    "Against the spread of the outputs it is far smaller than a sigmoid's.",
                     (
                         "In units of the variance, the squared mean of ReLU is about a twelfth of "
                         "the sigmoid's. The ceiling it puts on the rate lies not far below the one "
