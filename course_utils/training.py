@@ -21,7 +21,8 @@ def side_by_side(function: Callable[[Value], Result], values: Iterable[Value]) -
 
     For trainings that do not fit into one ``MLP`` of many copies. Two cores share the
     work; the results are those of one after the other, if the function draws its random
-    numbers from generators of its own.
+    numbers from generators of its own. (Layers such as ``nn.Linear`` draw their start from
+    torch's one global generator: make them beforehand.)
 
     Args:
         function: of one value.
