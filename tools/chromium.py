@@ -43,7 +43,9 @@ def browser() -> Iterator[WebDriver]:
         options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
         driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
         # Printing the book takes minutes on a busy machine.
-        driver.command_executor.client_config.timeout = 1200
+        executor = driver.command_executor
+        assert not isinstance(executor, str)
+        executor.client_config.timeout = 1200
         driver.set_page_load_timeout(300)
         try:
             yield driver
