@@ -154,7 +154,7 @@ def growing_restarts(answer: Callable[..., Any]) -> str | None:
         for t in range(8 * first):
             truth = float(optimizer.param_groups[0]["lr"])
             said = float(as_tensor(answer(t, first)))
-            if abs(said - truth) > 1e-6:
+            if not abs(said - truth) <= 1e-6:
                 told = f"first = {first}, t = {t}: torch has {truth:.4f}, you {said:.4f}. "
                 if t < first:
                     return told + "The first cosine goes from 1 at t = 0 towards 0 at t = first."
