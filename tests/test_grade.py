@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -100,6 +102,8 @@ def test_solutions_pass_from_the_sandbox_whatever_they_take_and_return(box: Sand
         {"array": {"kind": "<U2", "shape": [1], "data": "AAAAAAAAAAA="}},
         {"tensor": {"kind": "f8,f8", "shape": [1], "data": "AAAAAAAAAAA="}},
         {"tensor": {"kind": "<f8", "shape": [1] * 40, "data": "AAAAAAAAAAA="}},
+        {"tensor": {"kind": "<f8", "shape": [10**9, 0], "data": ""}},
+        {"tensor": {"kind": "<f8", "shape": [0, 10**12], "data": ""}},
         {"tensor": 3},
         {"argument": 0},
         {"function": "os.system"},
@@ -275,6 +279,68 @@ def test_strange_answers_fail_and_say_why(box: Sandbox) -> None:
     assert "is another one" in results["ch00-ex1"][1]
     assert "not one of numbers" in results["ch00-ex2"][1]
     assert "RecursionError" in results["ch00-ex3"][1]
+
+
+# What a process says that is no submission at all, and leaves out of what this one would do.
+READY = 'import json, os, time\nprint(json.dumps({"ready": True}), flush=True)\ninput()\n'
+LONG = (
+    'def message(k):\n    return json.dumps({"cell": "x" * k, "raised": "y" * k, "checks": []})\n'
+)
+ORPHAN = "if os.fork() == 0:\n    os.setsid()\n    time.sleep(20)\n    os._exit(0)\n"
+
+
+class Process(Sandbox):
+    """Starts a program in place of the student's side."""
+
+    def command(self, limits: Limits) -> list[str]:
+        return [sys.executable, "-I", "-c", READY + self.course.as_posix()]
+
+
+def said(program: str, limits: Limits | None = None) -> judging.Judgement:
+    return judging.judge("{}", IDS, Process(Path(program), contained=False), limits)
+
+
+@pytest.mark.parametrize(
+    ("program", "seconds", "why"),
+    [(ORPHAN, 60, "ended itself"), (ORPHAN + "time.sleep(20)", 2, "stopped after 2 seconds")],
+)
+def test_what_a_submission_leaves_behind_holds_up_nobody(
+    program: str, seconds: int, why: str
+) -> None:
+    started = time.monotonic()
+    assert why in str(said(program, Limits(seconds=seconds)).trouble)
+    assert time.monotonic() - started < 30
+
+
+def test_the_grader_keeps_little_of_what_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    judgement = said(f"{LONG}print(message(1 << 20))\nprint('{{\"end\": true}}')")
+    assert judgement.started and judgement.trouble is None
+    assert [len(cell["raised"]) for cell in judgement.raised] == [judging.HINT]
+    parts = 'print(\'{"check": "ch00-ex1", "answer": {"list": [\' + "{}," * 400_000 + "{}]}}")'
+    assert "something else" in str(said(parts).trouble)
+    monkeypatch.setattr(judging, "ALL", 8 << 20)
+    flood = said(f"{LONG}for _ in range(20):\n    print(message(1 << 20))")
+    assert len(flood.raised) < 5 and "MB in all" in str(flood.trouble)
+
+
+def test_judging_has_a_limit_of_its_own() -> None:
+    with judging.own_memory(200 << 20), pytest.raises(MemoryError):
+        bytearray(1 << 30)
+    assert len(bytearray(300 << 20)) == 300 << 20
+
+
+def test_a_notebook_may_do_what_notebooks_do(box: Sandbox) -> None:
+    begins = "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\n"
+    by_name = RIGHT["ch00-ex4"].replace("cu.check(", "check(")
+    answers = {
+        "ch00-ex1": begins + RIGHT["ch00-ex1"],
+        "ch00-ex2": RIGHT["ch00-ex2"].replace("cu.check(", "cu.exercises.judge("),
+        "ch00-ex3": 'cu.check("ch00-ex3", lambda *all: cu.check("ch00-ex4", ...))',
+        "ch00-ex4": f"from course_utils.exercises import check\n{by_name}",
+    }
+    results = judged(submission(answers), box)
+    assert words(results) == ["passed", "passed", "failed", "passed"]
+    assert "one answer at a time" in results["ch00-ex3"][1]
 
 
 # --- a folder of submissions ---------------------------------------------------------------
