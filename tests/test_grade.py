@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -276,7 +278,7 @@ def test_strange_answers_fail_and_say_why(box: Sandbox) -> None:
     }
     results = judged(submission(answers), box)
     assert words(results) == ["failed", "failed", "failed", "did not run"]
-    assert "is another one" in results["ch00-ex1"][1]
+    assert "nan" in results["ch00-ex1"][1]
     assert "not one of numbers" in results["ch00-ex2"][1]
     assert "RecursionError" in results["ch00-ex3"][1]
 
@@ -399,6 +401,63 @@ def test_a_folder_is_graded_once_and_its_table_is_whole(
     assert {row["result"] for row in read_table(out) if row["student"] == "ada"} == {
         "not attempted"
     }
+
+
+def keep_or_die(folder: Path, task: grade.Task, lost: str | None = None) -> str:
+    """Keeps a result without running anything, but one student's ends the worker."""
+    if task.notebook.student == "dies" and lost is None:
+        os._exit(1)
+    return KEEP(folder, task, lost or "not run here")
+
+
+KEEP = grade.keep
+
+
+def test_one_that_ends_the_graders_own_process_spoils_only_its_own_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "missing", lambda: "There is none.")
+    monkeypatch.setattr(grade, "keep", keep_or_die)
+    folder, out = tmp_path / "in", tmp_path / "grades.csv"
+    folder.mkdir()
+    for student in ("ada", "bob", "dies", "eve"):
+        (folder / f"{student}_check_yourself.ipynb").write_text(submission({}))
+    assert grade.main([str(folder), str(out), "--unsafe", "--jobs", "2"]) == 0
+    hints = {row["student"]: row["hint"] for row in read_table(out)}
+    assert "ended while it judged" in hints.pop("dies")
+    assert hints == dict.fromkeys(("ada", "bob", "eve"), "not run here")
+
+
+def test_what_may_be_due_to_limits_or_is_not_to_be_trusted_is_graded_again(tmp_path: Path) -> None:
+    notebook = submissions.Notebook("ada", "ada.ipynb", None)
+
+    def task(contained: bool = True, limits: Limits | None = None) -> grade.Task:
+        box = Sandbox(tmp_path, contained)
+        return grade.Task(notebook, "k", limits or Limits(), box)
+
+    def kept(contained: bool = True, started: bool = True, smooth: bool = True) -> dict[str, Any]:
+        limits = {"seconds": 900, "cell_seconds": 180, "memory": 4 << 30}
+        return {"contained": contained, "started": started, "smooth": smooth, "limits": limits}
+
+    longer = Limits(cell_seconds=500)
+    assert grade.stands(kept(), task()) and grade.stands(kept(), task(limits=longer))
+    assert grade.stands(kept(smooth=False), task())
+    assert not grade.stands(kept(smooth=False), task(limits=longer))
+    assert not grade.stands(kept(started=False), task())
+    assert not grade.stands(kept(contained=False), task())
+    assert grade.stands(kept(contained=False), task(contained=False))
+    (tmp_path / "k.json").write_text('{"results": {}}')
+    assert grade.kept(tmp_path, task()) is None
+
+
+def test_a_cell_that_took_too_long_is_not_settled(box: Sandbox, tmp_path: Path) -> None:
+    path = tmp_path / "ada_check_yourself.ipynb"
+    cells = ['raise TimeoutError("\x1b[31m")', 'print("\x1b[2J")']
+    path.write_text(nbformat.writes(new_notebook(cells=[new_code_cell(cell) for cell in cells])))
+    notebook = submissions.Notebook("ada", path.name, path)
+    result = grade.graded(grade.Task(notebook, "k", Limits(), box))
+    assert result["started"] and not result["smooth"]
+    assert "\x1b" not in result["log"] and "TimeoutError" in result["log"]
 
 
 def test_without_a_sandbox_it_is_said_loudly_and_nothing_runs(
