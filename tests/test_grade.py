@@ -480,6 +480,12 @@ def test_without_a_sandbox_it_is_said_loudly_and_nothing_runs(
         ("ada/05_glorot_and_kaiming.ipynb", "ada"),
         ("ada/homework/x.ipynb", "ada"),
         ("ada.ipynb", "ada"),
+        ("ada_05_glorot_and_kaiming (1).ipynb", "ada"),
+        ("Ada_05_Glorot_And_Kaiming-1.IPYNB", "Ada"),
+        ("ada_check_yourself_v2.ipynb", "ada"),
+        ("05_glorot_and_kaiming/ada.ipynb", "ada"),
+        ("05_glorot_and_kaiming/ada/x.ipynb", "ada"),
+        ("05_glorot_and_kaiming.ipynb", "05_glorot_and_kaiming"),
         ("ada_05_glorot_and_kaiming.ipynb", "ada"),
         ("Ada Lovelace_4711_assignsubmission_file_/x.ipynb", "Ada Lovelace 4711"),
         ("lovelaceada_LATE_17_4711_05_glorot_and_kaiming-1.ipynb", "lovelaceada 17"),
@@ -496,6 +502,19 @@ def test_the_chapter_follows_from_the_name_or_else_from_the_exercises() -> None:
     assert submissions.chapter_of("x.ipynb", b"{") == ""
 
 
+def test_nobody_is_lost_or_taken_for_another(tmp_path: Path) -> None:
+    for name in ("ada.zip", "bob.html", "bob.ipynb", "cid.IPYNB", "d e.ipynb", "d\u200be.ipynb"):
+        (tmp_path / name).write_text("{}")
+    chapter = tmp_path / "05_glorot_and_kaiming"
+    chapter.mkdir()
+    (chapter / "eve.ipynb").write_text("{}")
+    found = {one.student: one for one in submissions.handed_in(tmp_path)}
+    assert len(found) == 6 and {"ada", "bob", "cid", "eve"} < found.keys()
+    assert sum(name.startswith("d e [") for name in found) == 2
+    assert "a .zip file" in str(found["ada"].content()[1])
+    assert submissions.chapter_of(found["eve"].place, b"") == "05"
+
+
 def test_a_folder_without_notebooks_is_told(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="no notebook"):
         submissions.handed_in(tmp_path)
@@ -505,5 +524,6 @@ def test_a_folder_without_notebooks_is_told(tmp_path: Path) -> None:
 
 def test_names_and_fields_are_made_harmless() -> None:
     assert submissions.plain("a\nb\x1b[31m\udcff") == "a b [31m?"
-    fields = ["=1", "+1", "-1", "@a", "a", ""]
-    assert [grade.harmless(field) for field in fields] == ["'=1", "'+1", "'-1", "'@a", "a", ""]
+    signs = "=+-@＝＋－＠"
+    assert all(grade.harmless(f"{sign}1") == f"'{sign}1" for sign in signs)
+    assert [grade.harmless(field) for field in (" =1", "a", "")] == ["' =1", "a", ""]

@@ -199,7 +199,7 @@ def rows_of(results: Iterable[dict[str, Any]], version: str) -> list[Row]:
 
 def harmless(text: str) -> str:
     """A field that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return f"'{text}" if text.lstrip().startswith(tuple("=+-@＝＋－＠")) else text
 
 
 def table(rows: Sequence[Row]) -> bytes:
