@@ -24,7 +24,7 @@ from course_utils.checks import (
     variance_growth,
     zero_centring,
 )
-from course_utils.checks.common import NotAttempted
+from course_utils.checks.common import NotANumber, NotAttempted
 from course_utils.notebook import VERSION
 
 CHECK_MIME = "application/vnd.course.check+json"
@@ -107,6 +107,9 @@ def judge(id: str, answer: Any) -> Result:
         hint = CHECKS[id](answer)
     except NotAttempted:
         return Result(id, attempted=False, passed=False)
+    except NotANumber as error:
+        hint = f"there is a nan in what you return: it is not a number. {error}"
+        return Result(id, True, False, hint.strip())
     except Exception as error:  # whatever a learner's code raises
         return Result(id, True, False, f"your code raised {type(error).__name__}: {error}")
     return Result(id, attempted=True, passed=hint is None, hint=hint or "")

@@ -6,9 +6,13 @@ refuses verdicts that differ from the stored ones.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from course_utils import exercises
 from tools import structure
@@ -28,6 +32,20 @@ def test_stubs_fail_and_solutions_pass(path: Path) -> None:
     assert len(stubs) >= 4
     assert stubs == {name: [False] for name in stubs}
     assert solutions == {name.replace("exercise", "solution"): [True] for name in stubs}
+
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize("id", exercises.CHECKS)
+def test_what_is_not_a_number_passes_nowhere(id: str) -> None:
+    """The tests of each chapter spoil its right answers; these are the lazy ones."""
+    for said in (NAN, math.inf, (NAN, NAN), torch.full((3,), NAN)):
+        function: Callable[..., Any] = lambda *arguments, said=said: said  # noqa: E731
+        answers = [function] if id in exercises.FUNCTIONS else [said, (function, function)]
+        for answer in answers:
+            result = exercises.judge(id, answer)
+            assert result.attempted and not result.passed and result.hint
 
 
 def test_progress_and_report_say_what_was_checked(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -100,6 +104,8 @@ def test_solutions_pass_from_the_sandbox_whatever_they_take_and_return(box: Sand
         {"array": {"kind": "<U2", "shape": [1], "data": "AAAAAAAAAAA="}},
         {"tensor": {"kind": "f8,f8", "shape": [1], "data": "AAAAAAAAAAA="}},
         {"tensor": {"kind": "<f8", "shape": [1] * 40, "data": "AAAAAAAAAAA="}},
+        {"tensor": {"kind": "<f8", "shape": [10**9, 0], "data": ""}},
+        {"tensor": {"kind": "<f8", "shape": [0, 10**12], "data": ""}},
         {"tensor": 3},
         {"argument": 0},
         {"function": "os.system"},
@@ -272,9 +278,71 @@ def test_strange_answers_fail_and_say_why(box: Sandbox) -> None:
     }
     results = judged(submission(answers), box)
     assert words(results) == ["failed", "failed", "failed", "did not run"]
-    assert "is another one" in results["ch00-ex1"][1]
+    assert "nan" in results["ch00-ex1"][1]
     assert "not one of numbers" in results["ch00-ex2"][1]
     assert "RecursionError" in results["ch00-ex3"][1]
+
+
+# What a process says that is no submission at all, and leaves out of what this one would do.
+READY = 'import json, os, time\nprint(json.dumps({"ready": True}), flush=True)\ninput()\n'
+LONG = (
+    'def message(k):\n    return json.dumps({"cell": "x" * k, "raised": "y" * k, "checks": []})\n'
+)
+ORPHAN = "if os.fork() == 0:\n    os.setsid()\n    time.sleep(20)\n    os._exit(0)\n"
+
+
+class Process(Sandbox):
+    """Starts a program in place of the student's side."""
+
+    def command(self, limits: Limits) -> list[str]:
+        return [sys.executable, "-I", "-c", READY + self.course.as_posix()]
+
+
+def said(program: str, limits: Limits | None = None) -> judging.Judgement:
+    return judging.judge("{}", IDS, Process(Path(program), contained=False), limits)
+
+
+@pytest.mark.parametrize(
+    ("program", "seconds", "why"),
+    [(ORPHAN, 60, "ended itself"), (ORPHAN + "time.sleep(20)", 2, "stopped after 2 seconds")],
+)
+def test_what_a_submission_leaves_behind_holds_up_nobody(
+    program: str, seconds: int, why: str
+) -> None:
+    started = time.monotonic()
+    assert why in str(said(program, Limits(seconds=seconds)).trouble)
+    assert time.monotonic() - started < 30
+
+
+def test_the_grader_keeps_little_of_what_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    judgement = said(f"{LONG}print(message(1 << 20))\nprint('{{\"end\": true}}')")
+    assert judgement.started and judgement.trouble is None
+    assert [len(cell["raised"]) for cell in judgement.raised] == [judging.HINT]
+    parts = 'print(\'{"check": "ch00-ex1", "answer": {"list": [\' + "{}," * 400_000 + "{}]}}")'
+    assert "something else" in str(said(parts).trouble)
+    monkeypatch.setattr(judging, "ALL", 8 << 20)
+    flood = said(f"{LONG}for _ in range(20):\n    print(message(1 << 20))")
+    assert len(flood.raised) < 5 and "MB in all" in str(flood.trouble)
+
+
+def test_judging_has_a_limit_of_its_own() -> None:
+    with judging.own_memory(200 << 20), pytest.raises(MemoryError):
+        bytearray(1 << 30)
+    assert len(bytearray(300 << 20)) == 300 << 20
+
+
+def test_a_notebook_may_do_what_notebooks_do(box: Sandbox) -> None:
+    begins = "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\n"
+    by_name = RIGHT["ch00-ex4"].replace("cu.check(", "check(")
+    answers = {
+        "ch00-ex1": begins + RIGHT["ch00-ex1"],
+        "ch00-ex2": RIGHT["ch00-ex2"].replace("cu.check(", "cu.exercises.judge("),
+        "ch00-ex3": 'cu.check("ch00-ex3", lambda *all: cu.check("ch00-ex4", ...))',
+        "ch00-ex4": f"from course_utils.exercises import check\n{by_name}",
+    }
+    results = judged(submission(answers), box)
+    assert words(results) == ["passed", "passed", "failed", "passed"]
+    assert "one answer at a time" in results["ch00-ex3"][1]
 
 
 # --- a folder of submissions ---------------------------------------------------------------
@@ -335,6 +403,63 @@ def test_a_folder_is_graded_once_and_its_table_is_whole(
     }
 
 
+def keep_or_die(folder: Path, task: grade.Task, lost: str | None = None) -> str:
+    """Keeps a result without running anything, but one student's ends the worker."""
+    if task.notebook.student == "dies" and lost is None:
+        os._exit(1)
+    return KEEP(folder, task, lost or "not run here")
+
+
+KEEP = grade.keep
+
+
+def test_one_that_ends_the_graders_own_process_spoils_only_its_own_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "missing", lambda: "There is none.")
+    monkeypatch.setattr(grade, "keep", keep_or_die)
+    folder, out = tmp_path / "in", tmp_path / "grades.csv"
+    folder.mkdir()
+    for student in ("ada", "bob", "dies", "eve"):
+        (folder / f"{student}_check_yourself.ipynb").write_text(submission({}))
+    assert grade.main([str(folder), str(out), "--unsafe", "--jobs", "2"]) == 0
+    hints = {row["student"]: row["hint"] for row in read_table(out)}
+    assert "ended while it judged" in hints.pop("dies")
+    assert hints == dict.fromkeys(("ada", "bob", "eve"), "not run here")
+
+
+def test_what_may_be_due_to_limits_or_is_not_to_be_trusted_is_graded_again(tmp_path: Path) -> None:
+    notebook = submissions.Notebook("ada", "ada.ipynb", None)
+
+    def task(contained: bool = True, limits: Limits | None = None) -> grade.Task:
+        box = Sandbox(tmp_path, contained)
+        return grade.Task(notebook, "k", limits or Limits(), box)
+
+    def kept(contained: bool = True, started: bool = True, smooth: bool = True) -> dict[str, Any]:
+        limits = {"seconds": 900, "cell_seconds": 180, "memory": 4 << 30}
+        return {"contained": contained, "started": started, "smooth": smooth, "limits": limits}
+
+    longer = Limits(cell_seconds=500)
+    assert grade.stands(kept(), task()) and grade.stands(kept(), task(limits=longer))
+    assert grade.stands(kept(smooth=False), task())
+    assert not grade.stands(kept(smooth=False), task(limits=longer))
+    assert not grade.stands(kept(started=False), task())
+    assert not grade.stands(kept(contained=False), task())
+    assert grade.stands(kept(contained=False), task(contained=False))
+    (tmp_path / "k.json").write_text('{"results": {}}')
+    assert grade.kept(tmp_path, task()) is None
+
+
+def test_a_cell_that_took_too_long_is_not_settled(box: Sandbox, tmp_path: Path) -> None:
+    path = tmp_path / "ada_check_yourself.ipynb"
+    cells = ['raise TimeoutError("\x1b[31m")', 'print("\x1b[2J")']
+    path.write_text(nbformat.writes(new_notebook(cells=[new_code_cell(cell) for cell in cells])))
+    notebook = submissions.Notebook("ada", path.name, path)
+    result = grade.graded(grade.Task(notebook, "k", Limits(), box))
+    assert result["started"] and not result["smooth"]
+    assert "\x1b" not in result["log"] and "TimeoutError" in result["log"]
+
+
 def test_without_a_sandbox_it_is_said_loudly_and_nothing_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -355,6 +480,12 @@ def test_without_a_sandbox_it_is_said_loudly_and_nothing_runs(
         ("ada/05_glorot_and_kaiming.ipynb", "ada"),
         ("ada/homework/x.ipynb", "ada"),
         ("ada.ipynb", "ada"),
+        ("ada_05_glorot_and_kaiming (1).ipynb", "ada"),
+        ("Ada_05_Glorot_And_Kaiming-1.IPYNB", "Ada"),
+        ("ada_check_yourself_v2.ipynb", "ada"),
+        ("05_glorot_and_kaiming/ada.ipynb", "ada"),
+        ("05_glorot_and_kaiming/ada/x.ipynb", "ada"),
+        ("05_glorot_and_kaiming.ipynb", "05_glorot_and_kaiming"),
         ("ada_05_glorot_and_kaiming.ipynb", "ada"),
         ("Ada Lovelace_4711_assignsubmission_file_/x.ipynb", "Ada Lovelace 4711"),
         ("lovelaceada_LATE_17_4711_05_glorot_and_kaiming-1.ipynb", "lovelaceada 17"),
@@ -371,6 +502,19 @@ def test_the_chapter_follows_from_the_name_or_else_from_the_exercises() -> None:
     assert submissions.chapter_of("x.ipynb", b"{") == ""
 
 
+def test_nobody_is_lost_or_taken_for_another(tmp_path: Path) -> None:
+    for name in ("ada.zip", "bob.html", "bob.ipynb", "cid.IPYNB", "d e.ipynb", "d\u200be.ipynb"):
+        (tmp_path / name).write_text("{}")
+    chapter = tmp_path / "05_glorot_and_kaiming"
+    chapter.mkdir()
+    (chapter / "eve.ipynb").write_text("{}")
+    found = {one.student: one for one in submissions.handed_in(tmp_path)}
+    assert len(found) == 6 and {"ada", "bob", "cid", "eve"} < found.keys()
+    assert sum(name.startswith("d e [") for name in found) == 2
+    assert "a .zip file" in str(found["ada"].content()[1])
+    assert submissions.chapter_of(found["eve"].place, b"") == "05"
+
+
 def test_a_folder_without_notebooks_is_told(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="no notebook"):
         submissions.handed_in(tmp_path)
@@ -380,5 +524,6 @@ def test_a_folder_without_notebooks_is_told(tmp_path: Path) -> None:
 
 def test_names_and_fields_are_made_harmless() -> None:
     assert submissions.plain("a\nb\x1b[31m\udcff") == "a b [31m?"
-    fields = ["=1", "+1", "-1", "@a", "a", ""]
-    assert [grade.harmless(field) for field in fields] == ["'=1", "'+1", "'-1", "'@a", "a", ""]
+    signs = "=+-@＝＋－＠"
+    assert all(grade.harmless(f"{sign}1") == f"'{sign}1" for sign in signs)
+    assert [grade.harmless(field) for field in (" =1", "a", "")] == ["' =1", "a", ""]

@@ -44,6 +44,8 @@ from tools.run import write_whole
 COLUMNS = ("student", "chapter", "exercise", "result", "hint", "file", "log", "course")
 ORDER = ("passed", "failed", "not attempted", "did not run")  # the best first
 HINT = 400  # characters
+RAISED = "your code raised"  # begins the hint for a function that did
+LOST = "the grader's own process ended while it judged this, perhaps for lack of memory"
 
 UNSAFE = """\
 {reason}
@@ -98,57 +100,80 @@ def ids_of(chapter: str) -> list[str]:
     return [id for id in exercises.CHECKS if id.startswith(f"ch{chapter}-")]
 
 
-def graded(task: Task) -> dict[str, Any]:
-    """Grade one notebook: its results, and what it printed, as they are kept."""
+def graded(task: Task, lost: str | None = None) -> dict[str, Any]:
+    """Grade one notebook: its results, and what it printed, as they are kept.
+
+    Args:
+        task: the notebook.
+        lost: why it is not to be run.
+    """
     notebook = task.notebook
     content, wrong = notebook.content()
     chapter = chapter_of(notebook.place, content)
     ids = ids_of(chapter)
     if not ids and wrong is None:
         wrong = "the chapter is not known: neither the file's name nor an exercise in it tells"
-    judgement = Judgement(trouble=wrong)
-    if wrong is None:
+    judgement = Judgement(trouble=wrong or lost, started=bool(wrong or lost))
+    if judgement.trouble is None:
         text = content.decode("utf-8", "replace")
         judgement = judge(text, ids, task.sandbox, task.limits)
-    results = {id: outcome(id, judgement) for id in ids} or {"": ("did not run", wrong or "")}
+    results = {id: outcome(id, judgement) for id in ids}
+    results = results or {"": ("did not run", judgement.trouble or "")}
     log = "".join(f"{cell['cell']} raised {cell['raised']}\n" for cell in judgement.raised)
     return {
         "student": notebook.student,
         "file": notebook.place,
         "chapter": chapter,
-        "trouble": judgement.trouble,
+        "started": judgement.started,
+        "smooth": not (judgement.trouble or judgement.raised or RAISED in str(results)),
         "limits": asdict(task.limits),
         "contained": task.sandbox.contained,
         "seconds": judgement.seconds,
         "results": {id: (said, plain(hint)[:HINT]) for id, (said, hint) in results.items()},
-        "log": f"{judgement.trouble or ''}\n{log}\n{judgement.printed}".strip(),
+        "log": visible(f"{judgement.trouble or ''}\n{log}\n{judgement.printed}".strip()),
     }
 
 
 # --- what is kept ------------------------------------------------------------------------
 
 
-def kept(folder: Path, task: Task) -> dict[str, Any] | None:
-    """An earlier result of the same file under the same course, if it still stands.
+def visible(text: str) -> str:
+    """A log that does nothing to the terminal that shows it."""
+    return re.sub(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]", "\ufffd", text)
 
-    One that ran into trouble stands for the same limits only.
-    """
+
+def kept(folder: Path, task: Task) -> dict[str, Any] | None:
+    """What is kept of the same file under the same course."""
     try:
         result: dict[str, Any] = json.loads((folder / f"{task.key}.json").read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    stands = result["trouble"] is None or result["limits"] == asdict(task.limits)
-    return result if stands else None
+    whole = isinstance(result, dict) and {"started", "smooth", "limits", "log"} <= result.keys()
+    return result if whole else None
 
 
-def keep(folder: Path, task: Task) -> None:
-    """Grade one notebook and keep what came of it."""
-    result = graded(task)
+def stands(result: dict[str, Any] | None, task: Task) -> bool:
+    """Whether an earlier result need not be looked for again.
+
+    One in which anything was raised or stopped stands for the same limits only: a limit may
+    have been the reason. And what ran without a sandbox could have written its own result.
+    """
+    if result is None or not result["started"]:
+        return False
+    if task.sandbox.contained and not result["contained"]:
+        return False
+    return result["smooth"] is True or result["limits"] == asdict(task.limits)
+
+
+def keep(folder: Path, task: Task, lost: str | None = None) -> str:
+    """Grade one notebook and keep what came of it; its key."""
+    result = graded(task, lost)
     name = re.sub(r"[^\w-]+", "-", result["student"], flags=re.ASCII)[:40]
     log = folder / f"{name}-{result['chapter']}-{task.key[:8]}.txt"
     write_whole(log, (result.pop("log") + "\n").encode("utf-8", "replace"))
     result["log"] = f"{folder.name}/{log.name}"
     write_whole(folder / f"{task.key}.json", json.dumps(result, indent=1).encode())
+    return task.key
 
 
 def rows_of(results: Iterable[dict[str, Any]], version: str) -> list[Row]:
@@ -174,7 +199,7 @@ def rows_of(results: Iterable[dict[str, Any]], version: str) -> list[Row]:
 
 def harmless(text: str) -> str:
     """A field that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return f"'{text}" if text.lstrip().startswith(tuple("=+-@＝＋－＠")) else text
 
 
 def table(rows: Sequence[Row]) -> bytes:
@@ -241,13 +266,42 @@ def tasks_in(options: argparse.Namespace, version: str, box: Sandbox) -> list[Ta
 
 
 def run(tasks: Sequence[Task], folder: Path, jobs: int) -> None:
-    """Grade notebooks in parallel, and keep each result as soon as it is there."""
-    if not tasks:
-        return
-    parallel = joblib.Parallel(n_jobs=min(jobs, len(tasks)), return_as="generator_unordered")
-    done = parallel(joblib.delayed(keep)(folder, task) for task in tasks)
-    for _ in tqdm(done, total=len(tasks), unit="notebook", disable=not sys.stderr.isatty()):
-        pass
+    """Grade notebooks in parallel, and keep each result as soon as it is there.
+
+    A worker that ends before its time takes the others with it. Those that were being judged
+    are then judged one by one, and the one that ends its worker again is lost.
+    """
+    with tqdm(total=len(tasks), unit="notebook", disable=not sys.stderr.isatty()) as bar:
+        left = list(tasks)
+        while left:
+            done = set()
+            try:
+                for key in in_parallel(left, folder, min(jobs, len(left)) if len(left) > 1 else 2):
+                    done.add(key)
+                    bar.update()
+            except TerminatedWorkerError:
+                left = [task for task in left if task.key not in done]
+                for task in left[: 2 * jobs]:
+                    alone(task, folder)
+                    bar.update()
+                left = left[2 * jobs :]
+            else:
+                return
+
+
+def in_parallel(tasks: Sequence[Task], folder: Path, jobs: int) -> Iterable[str]:
+    """Grade notebooks; their keys, as they are done."""
+    parallel = joblib.Parallel(jobs, return_as="generator_unordered", batch_size=1)
+    keys: Iterable[str] = parallel(joblib.delayed(keep)(folder, task) for task in tasks)
+    return keys
+
+
+def alone(task: Task, folder: Path) -> None:
+    """Grade a notebook in a worker of its own; if that ends, too, the notebook is lost."""
+    try:
+        joblib.Parallel(2)([joblib.delayed(keep)(folder, task)])
+    except TerminatedWorkerError:
+        keep(folder, task, LOST)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -260,14 +314,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with sandbox.made(contained(options.unsafe)) as box:
         tasks = tasks_in(options, version, box)
         folder.mkdir(parents=True, exist_ok=True)
-        open_tasks = [task for task in tasks if kept(folder, task) is None]
+        open_tasks = [task for task in tasks if not stands(kept(folder, task), task)]
         try:
             run(open_tasks, folder, options.jobs)
-        except TerminatedWorkerError:
-            raise SystemExit(
-                "A worker ended before its time, perhaps for lack of memory: give --jobs a "
-                "smaller number and start again. What was graded is kept."
-            ) from None
         except OSError as error:
             raise SystemExit(f"A result could not be kept: {error}. Start again later.") from None
     seconds = time.monotonic() - started

@@ -49,7 +49,7 @@ def units_that_receive_nothing(answer: Callable[..., Any]) -> str | None:
     said = as_tensor(list(attempted(answer(z.clone(), rows.clone())))).tolist()
     if said == [silent, dead]:
         return None
-    if any(number != int(number) for number in said):
+    if any(number % 1 > 0 for number in said):
         return "numbers of units are asked for, not shares."
     if said == [dead, silent]:
         return "the two numbers are the right ones, in the wrong order."
@@ -74,7 +74,7 @@ def straightness(answer: Callable[..., Any]) -> str | None:
         left = h - design @ torch.linalg.lstsq(design, h[:, None]).solution[:, 0]
         true = 1 - float(left.var() / h.var())
         said = float(as_tensor(answer(z.clone(), h.clone())))
-        if abs(said - true) > 2e-3:
+        if not abs(said - true) <= 2e-3:
             raw = float((z * h).mean() ** 2 / ((z**2).mean() * (h**2).mean()))
             if abs(said**2 - true) < 2e-3:
                 lead = "Is it the correlation, or its square?"
@@ -101,7 +101,7 @@ def error_of_an_output(answer: Callable[..., Any]) -> str | None:
                 value = -(target * torch.log(h) + (1 - target) * torch.log(1 - h))
             (true,) = torch.autograd.grad(value, z)
             said = float(as_tensor(answer(float(h.detach()), target, loss)))
-            if abs(said - float(true)) > 1e-6:
+            if not abs(said - float(true)) <= 1e-6:
                 if abs(said - 2 * float(true)) < 1e-6:
                     lead = "The loss is half the square."
                 elif abs(said + float(true)) < 1e-6:
@@ -123,7 +123,7 @@ def leaky_line(answer: Callable[..., Any]) -> str | None:
         h = torch.where(z > 0, z, a * z)
         true = float(torch.corrcoef(torch.stack([z, h]))[0, 1] ** 2)
         said = float(as_tensor(answer(a)))
-        if abs(said - true) > 4e-3:
+        if not abs(said - true) <= 4e-3:
             lead = {
                 1.0: "For a = 1 it is a straight line: what must come out?",
                 0.0: "Is the mean of f taken off? E|z| = √(2/π), and half of z is above 0.",

@@ -60,10 +60,10 @@ def different_units(answer: Callable[..., Any]) -> str | None:
         said = as_tensor(answer(incoming.clone(), biases.clone(), outgoing.clone()))
         if said.numel() != 1:
             return f"one number is asked for, your answer has the shape {tuple(said.shape)}."
-        if int(said) != counted:
+        if float(said) != counted:
             return (
                 f"six units with {words}: after training they are of {counted} kind"
-                f"{'s' if counted > 1 else ''}, you say {int(said)}. "
+                f"{'s' if counted > 1 else ''}, you say {float(said):g}. "
                 "What must two units share to be twins?"
             )
     return None
@@ -80,7 +80,7 @@ def common_logit(answer: Callable[..., Any]) -> str | None:
             return f"an absolute value is at least 0 and finite, yours is {logit:g}."
         pair = torch.tensor([logit, -logit], dtype=torch.float64)
         back = float(torch.nn.functional.softplus(pair).mean())
-        if abs(back - loss) > 1e-3:
+        if not abs(back - loss) <= 1e-3:
             return (
                 f"a logit of {logit:.3f} for all examples costs {back:.3f}, not {loss:g}. "
                 "Multiply the two factors under the logarithm, or search for the logit: "
@@ -143,7 +143,7 @@ def silent_share(answer: Callable[..., Any]) -> str | None:
         z = torch.randn(20_000, batch, generator=g) - beta
         counted = float((z <= 0).all(dim=1).double().mean())
         said = float(as_tensor(answer(beta, batch)))
-        if abs(said - counted) > 0.02:
+        if not abs(said - counted) <= 0.02:
             return (
                 f"with a bias {beta:g} standard deviation{'' if beta == 1 else 's'} down, "
                 f"{counted:.3f} of 20 000 units are silent on {batch} example"
@@ -163,7 +163,7 @@ def share_factor(answer: Callable[..., Any]) -> str | None:
         shares = _shares_of_leaky_layers(gain, slope)
         counted = (shares[-1] / shares[0]) ** (1 / (len(shares) - 1))
         said = float(as_tensor(attempted(answer(gain, slope))))
-        if abs(said / counted - 1) > 0.08:
+        if not abs(said / counted - 1) <= 0.08:
             return (
                 f"for n·Var W = {gain:.3g} and slope {slope:g} the share falls by the factor "
                 f"{counted:.3g} a layer, you say {said:.3g}. What does a unit make of a small "

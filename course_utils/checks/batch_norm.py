@@ -29,10 +29,10 @@ def undone(answer: Callable[..., Any]) -> str | None:
                 f"{tuple(gamma.shape)} and {tuple(beta.shape)}. Over which axis is the mean?"
             )
         out = nn.functional.batch_norm(z, None, None, gamma, beta, True, 0.1, epsilon)
-        if (out.mean(dim=0) - z.mean(dim=0)).abs().max() > 1e-9:
+        if not (out.mean(dim=0) - z.mean(dim=0)).abs().max() <= 1e-9:
             return "the output's means are not those of z. Which of the two numbers sets them?"
         ratio = out.std(dim=0) / z.std(dim=0)
-        if (ratio - 1).abs().max() > 1e-9:
+        if not (ratio - 1).abs().max() <= 1e-9:
             variance = z.var(dim=0, unbiased=False)
             squared = torch.allclose(gamma, variance) or torch.allclose(gamma, variance + epsilon)
             return (
@@ -45,7 +45,7 @@ def undone(answer: Callable[..., Any]) -> str | None:
                     "under the root beside the variance?"
                 )
             )
-        if (out - z).abs().max() > 1e-9:
+        if not (out - z).abs().max() <= 1e-9:
             return (
                 "means and spreads are those of z, and yet the output is not z. Where in the "
                 "batch does each have its largest value?"
@@ -108,12 +108,12 @@ def _folded(answer: Callable[..., Any], *, inputs: int) -> str | None:
     with torch.no_grad():
         slopes = norm(layer(x)) - norm(layer(zero)) - x @ weight.T
         offset = norm(layer(zero))[0] - bias
-    if slopes.abs().max() > 1e-9:
+    if not slopes.abs().max() <= 1e-9:
         return (
             "the part that depends on x differs from torch's. By what does batch norm multiply "
             "unit k in evaluation, and is that a row or a column of torch's weights?"
         )
-    if offset.abs().max() > 1e-9:
+    if not offset.abs().max() <= 1e-9:
         return (
             "the weights are right. For x = 0 the output differs. Send x = 0 through both "
             "layers and write down each number it meets."

@@ -29,7 +29,7 @@ def factor_of_a_layer(answer: Callable[..., Any]) -> str | None:
         square, variance = float(slope.square().mean()), float(h.var())
         mean, mean_square = float(h.mean()), float(h.square().mean())
         said = float(as_tensor(answer(square, mean, mean_square)))
-        if abs(said / (square / variance) - 1) > 0.01:
+        if not abs(said / (square / variance) - 1) <= 0.01:
             with_the_mean = abs(said * mean_square / square - 1) < 0.01
             return (
                 f"for {name}, with E[f′²] = {square:.3g}, E[f] = {mean:.3g} and "
@@ -195,7 +195,7 @@ def backward_of_rms(answer: Callable[..., Any]) -> str | None:
                 return f"right for ε = 0, not for ε = {epsilon:g}. In which places does ε stand?"
             along = float((said * z.detach()).sum(dim=1).abs().max())
             hint = "How does rms change with one of the z?"
-            if along > 1e-8:
+            if not along <= 1e-8:
                 hint = (
                     "Multiplying z by a number near 1 changes nothing, so the gradient must be "
                     f"orthogonal to z; yours is off by {along:.2g}. " + hint

@@ -12,6 +12,10 @@ class NotAttempted(Exception):
     """The exercise's stub is untouched: it returns nothing."""
 
 
+class NotANumber(Exception):
+    """There is a nan in what a learner's function returns; no comparison can be made with it."""
+
+
 def attempted(result: Any) -> Any:
     """The result of a learner's function, if there is one.
 
@@ -27,14 +31,22 @@ def attempted(result: Any) -> Any:
     return result
 
 
-def as_tensor(result: Any) -> Tensor:
+def as_tensor(result: Any, lead: str = "") -> Tensor:
     """A learner's number, list, array or tensor as a float64 tensor.
+
+    Args:
+        result: what it returned.
+        lead: where to look if there is a nan in it.
 
     Raises:
         NotAttempted: as ``attempted``.
+        NotANumber: if it contains nan.
 
     Example:
         >>> as_tensor([1, 2])
         tensor([1., 2.], dtype=torch.float64)
     """
-    return torch.as_tensor(attempted(result)).detach().double()
+    tensor = torch.as_tensor(attempted(result)).detach().double()
+    if bool(tensor.isnan().any()):
+        raise NotANumber(lead)
+    return tensor

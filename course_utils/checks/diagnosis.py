@@ -41,7 +41,7 @@ def rms_of_layers(answer: Callable[..., Any]) -> str | None:
     if len(said) != len(expected):
         return f"the network has {len(expected)} linear layers, you give {len(said)} numbers."
     worst = max(abs(a / b - 1) for a, b in zip(said, expected, strict=True))
-    if worst > 1e-4:
+    if not worst <= 1e-4:
         squares = max(abs(a / b**2 - 1) for a, b in zip(said, expected, strict=True))
         return "the numbers are not those of z. " + (
             "Is that the mean square or its root?"

@@ -25,7 +25,7 @@ def weighted_mean_of_factors(answer: Callable[..., Any]) -> str | None:
         up = float(((signal @ weights) ** 2).mean())
         down = float(((error @ weights.T) ** 2).mean())
         mean = w * up + (1 - w) * down
-        if abs(mean - 1) > 0.06:
+        if not abs(mean - 1) <= 0.06:
             question = "Write both factors with σ², and add them with their weights."
             if mean < 0.2:
                 question = "σ is a standard deviation, not a variance."
@@ -45,7 +45,7 @@ def gain_of_two_slopes(answer: Callable[..., Any]) -> str | None:
     for below, above in ((0.0, 1.0), (0.2, 1.0), (0.5, 2.0), (-1.0, 1.0), (1.0, 0.0)):
         gain = float(as_tensor(answer(below, above)))
         square = float((torch.where(z > 0, above * z, below * z) ** 2).mean())
-        if abs(gain**2 * square - 1) > 0.01:
+        if not abs(gain**2 * square - 1) <= 0.01:
             return (
                 f"with slopes {below:g} and {above:g} and your gain {gain:.3g} the mean square is "
                 f"multiplied by {gain**2 * square:.3g} a layer. "
@@ -65,7 +65,7 @@ def bound_of_a_triangle(answer: Callable[..., Any]) -> str | None:
     for n_in, gain in ((100, 1.0), (100, 2**0.5), (30, 0.5)):
         a = float(as_tensor(answer(n_in, gain)))
         reached = n_in * float((a * draws).var())
-        if abs(reached / gain**2 - 1) > 0.01:
+        if not abs(reached / gain**2 - 1) <= 0.01:
             of_the_root = n_in * abs(a) * float(draws.var())
             return (
                 f"for {n_in} inputs and gain {gain:.3g}, weights drawn on (−{a:.3g}, {a:.3g}) have "

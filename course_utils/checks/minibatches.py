@@ -103,7 +103,7 @@ def two_minibatches(answer: Callable[..., Any]) -> str | None:
             found = torch.autograd.grad(loss, list(model.parameters()), retain_graph=True)
             gradients.append(torch.cat([part.flatten() for part in found]))
         cosine = float(torch.cosine_similarity(gradients[0], gradients[1], dim=0))
-        if cosine >= -0.9:
+        if not cosine < -0.9:
             errors = (outputs - y).detach()
             signs = [float(errors[rows].sign().mean()) for rows in lists]
             return (
@@ -128,10 +128,10 @@ def one_mask(answer: Callable[..., Any]) -> str | None:
             return "the masks differ between the points of the grid."
         if bool((kept[0] == kept[0, 0]).all()):
             return "all examples have the same mask: the same units are off in all of them."
-        if abs(share - (1 - p)) > 0.02:
+        if not abs(share - (1 - p)) <= 0.02:
             return f"p = {p:g}, and a share {share:.2f} of the units is left. What is p a share of?"
         factor = (said / h)[kept]
-        if float((factor - 1 / (1 - p)).abs().max()) > 1e-6:
+        if not float((factor - 1 / (1 - p)).abs().max()) <= 1e-6:
             return (
                 f"with p = {p:g} what is left is multiplied by {float(factor.mean()):.2f}; then "
                 f"the mean over masks is {float(factor.mean()) * (1 - p):.2f}·h."

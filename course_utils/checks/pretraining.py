@@ -61,7 +61,7 @@ def same_code(answer: Callable[..., Any]) -> str | None:
         if not math.isfinite(angle):
             return f"an angle is finite, yours is {angle:g}."
         apart = abs(code(angle) - code(angle + math.pi))
-        if apart > 1e-6:
+        if not apart <= 1e-6:
             return (
                 f"for the code {words} you say θ = {angle:.4f}: there, the codes of θ and θ + π "
                 f"differ by {apart:.2g}. How do they differ at 0, and how at π? And what does "
@@ -82,8 +82,15 @@ def interpolating_decoder(answer: Callable[..., Any]) -> str | None:
             return f"the code {number} must give back image {number}, exactly."
     step = float((images.diff(dim=0).abs()).max())
     codes = torch.linspace(0, 6, 6001, dtype=torch.float64)
-    decoded = torch.stack([as_tensor(decode(float(code))) for code in codes])
-    if float(decoded.diff(dim=0).abs().max()) > 0.1 * step:
+    between = []
+    for code in codes:
+        found = as_tensor(decode(float(code)))
+        if found.shape != images[0].shape:
+            shape = tuple(found.shape)
+            return f"for the code {float(code):.3f} you return the shape {shape}, not an image's."
+        between.append(found)
+    decoded = torch.stack(between)
+    if not float(decoded.diff(dim=0).abs().max()) <= 0.1 * step:
         return (
             "your decoder jumps between two images, and a network of ReLU or sigmoid units "
             "cannot. What could it show half way from code 2 to code 3?"

@@ -29,11 +29,12 @@ def inverted_dropout(answer: Callable[..., Any]) -> str | None:
         mean = torch.zeros_like(h)
         for mask, chance in _all_masks(3, drop):
             kept = mask.expand(2, 3)
-            said = as_tensor(answer(h.clone(), kept.clone(), drop))
+            none_kept = "`kept` may be False for all units. Then?"
+            said = as_tensor(answer(h.clone(), kept.clone(), drop), none_kept)
             if said.shape != h.shape:
                 return f"h has the shape {tuple(h.shape)}, what you return {tuple(said.shape)}."
             if not torch.isfinite(said).all():
-                return "not all of it is finite. `kept` may be False for all units. Then?"
+                return f"not all of it is finite. {none_kept}"
             if said[~kept].any():
                 return (
                     "a unit that is dropped passes on 0. Yours passes on something else. "

@@ -20,7 +20,7 @@ def variance_of_a_product(answer: Callable[..., Any]) -> str | None:
         w = mean_w + spread_w * torch.randn(1_000_000, generator=g, dtype=torch.float64)
         counted = float((x * w).var())
         said = float(as_tensor(answer(mean_x, spread_x**2, mean_w, spread_w**2)))
-        if abs(said / counted - 1) > 0.02:  # more than five standard errors
+        if not abs(said / counted - 1) <= 0.02:  # more than five standard errors
             return (
                 f"for E[X] = {mean_x}, Var X = {spread_x**2:g}, E[W] = {mean_w}, Var W = "
                 f"{spread_w**2:g} a million products have the variance {counted:.2f}, you say "
@@ -37,7 +37,7 @@ def variance_of_a_dot_product(answer: Callable[..., Any]) -> str | None:
         w = sigma * torch.randn(100_000, n, generator=g, dtype=torch.float64)
         counted = float((x * w).sum(dim=1).var())
         said = float(as_tensor(answer(n, mean, spread**2, sigma**2)))
-        if abs(said / counted - 1) > 0.03:
+        if not abs(said / counted - 1) <= 0.03:
             return (
                 f"for {n} inputs with mean {mean:g} and variance {spread**2:g}, and weights with "
                 f"variance {sigma**2:g}, sampling gives {counted:.2f}, you say {said:.2f}. "
@@ -61,7 +61,7 @@ def spread_that_keeps_one(answer: Callable[..., Any]) -> str | None:
         inputs = torch.randn(400, n, generator=g, dtype=torch.float64)
         z, _ = signals.forward(inputs, weights, "identity")
         a_layer = signals.mean_square(z[-1]) ** 0.1
-        if abs(a_layer - 1) > 0.1:
+        if not abs(a_layer - 1) <= 0.1:
             return (
                 f"with n = {n} your σ = {sigma:.3g} multiplies the mean square by about "
                 f"{a_layer:.2g} a layer. "
@@ -84,7 +84,7 @@ def layer_of_overflow(answer: Callable[..., Any]) -> str | None:
             h = h @ (sigma * torch.randn(n, n, generator=g))
             layer += 1
         said = float(as_tensor(answer(n, sigma)))
-        if abs(said - layer) > 1.5:
+        if not abs(said - layer) <= 1.5:
             return (
                 f"for n = {n} and σ = {sigma:g} float32 gave up at layer {layer}, you say "
                 f"{said:g}. By which factor does the standard deviation grow a layer?"
@@ -106,7 +106,7 @@ def backward_factor(answer: Callable[..., Any]) -> str | None:
             growth.append(signals.mean_square(back[-2]) / signals.mean_square(back[-1]))
         counted, q = sum(growth) / len(growth), signals.mean_square(z[-1])
         said = float(as_tensor(answer(n, sigma, q)))
-        if abs(said / counted - 1) > 0.12:
+        if not abs(said / counted - 1) <= 0.12:
             return (
                 f"for n = {n}, σ = {sigma:g} and mean square q = {q:.3g} gradients grow by "
                 f"{counted:.3g} a layer, you say {said:.3g}. Which square is averaged? q is a "

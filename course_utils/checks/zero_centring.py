@@ -24,7 +24,7 @@ def batch_update(answer: Callable[..., Any]) -> str | None:
     update = as_tensor(answer((x @ w - y).detach(), x, 0.1))
     if update.shape != truth.shape:
         return f"three weights need three updates, yours has shape {tuple(update.shape)}."
-    if torch.allclose(update, torch.as_tensor(answer((x @ w - y).detach(), x, 0.7)).double()):
+    if torch.allclose(update, as_tensor(answer((x @ w - y).detach(), x, 0.7))):
         return "your step does not depend on the learning rate."
     if torch.allclose(update, -truth):
         return "your step climbs the loss."
@@ -42,12 +42,12 @@ def share_of_one_example(answer: Callable[..., Any]) -> str | None:
         x = inputs_with_mean(mean, (200_000, weights), g)
         counted = float(((x > 0).all(1) | (x < 0).all(1)).double().mean())
         share = float(as_tensor(answer(mean, weights)))
-        if weights == 1 and abs(share - counted) > 0.006:
+        if weights == 1 and not abs(share - counted) <= 0.006:
             return (
                 "a single weight always has one sign, up or down, so its share is 1; "
                 f"you say {share:.2f}. Check your Φ, and count both signs."
             )
-        if abs(share - counted) > 0.006:  # more than five standard errors
+        if not abs(share - counted) <= 0.006:  # more than five standard errors
             return (
                 f"for μ = {mean:g} and n = {weights}, counting gives about {counted:.2f}, "
                 f"you say {share:.2f}. Independent inputs: which probabilities multiply?"
@@ -69,7 +69,7 @@ def centre_without_peeking(answer: Callable[..., Any]) -> str | None:
     new_train, new_test = (as_tensor(part) for part in result)
     if new_train.shape != train.shape or new_test.shape != test.shape:
         return "the shapes should stay as they were."
-    if float(new_train.mean(0).abs().max()) > 1e-5:
+    if not float(new_train.mean(0).abs().max()) <= 1e-5:
         return (
             "some feature of the training part still has a mean. "
             "Each feature has its own, and only the training part may say which."

@@ -315,7 +315,7 @@ WRONG_ANSWERS = {
     ],
     "ch06-ex2": [
         (lambda code: 0.0, "what does the sign of their difference half way say"),
-        (lambda code: math.nan, "is finite"),
+        (lambda code: math.inf, "is finite"),
         (lambda code: math.pi / 2, "How do they differ at 0"),
     ],
     "ch06-ex3": [

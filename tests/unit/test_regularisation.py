@@ -102,7 +102,7 @@ WRONG_ANSWERS = {
         (lambda r, d, n, s: rates(r, d, n, s, after=lambda stop: 0), "the length of w"),
         (lambda r, d, n, s: rates(r, d, n, s, after=lambda stop: 1 - 2 * stop), "still change"),
         (lambda r, d, n, s: rates(r, d, n, n), "still change"),
-        (lambda r, d, n, s: [math.nan] * n, "finite"),
+        (lambda r, d, n, s: [math.inf] * n, "finite"),
         (lambda r, d, n, s: rates(r, d, n + 1, s), "one a step"),
     ],
 }

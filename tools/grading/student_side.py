@@ -3,6 +3,7 @@
 It imports nothing of the grader's. Lines of JSON go both ways. Whatever a submission does
 to this process, it can send nothing but values, and what it sends is judged outside.
 
+    {"ready": true}
     {"notebook": text}                                   from the grader, once
     {"check": id, "answer": value}                       an exercise's answer
       {"call": handle, "arguments": pickle}              from the grader: call its function
@@ -28,6 +29,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+ALWAYS = (("CORE", 0), ("NOFILE", 256))  # limits
 ITEMS = 100_000  # of an iterator that a function returns
 
 functions: list[Callable[..., Any]] = []
@@ -39,7 +41,7 @@ def limit(memory: int, disk: int, processes: int | None, user: int | None) -> No
         os.setgroups([])
         os.setgid(user)
         os.setuid(user)
-    for kind, value in (("DATA", memory), ("FSIZE", disk), ("NPROC", processes), ("CORE", 0)):
+    for kind, value in (("DATA", memory), ("FSIZE", disk), ("NPROC", processes), *ALWAYS):
         if value is not None:
             resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), (value, value))
 
@@ -117,6 +119,7 @@ class Line:
     def __init__(self, cell_seconds: int) -> None:
         """Take over what was stdin and stdout; prints go to stderr, and input is empty."""
         self.cell_seconds = cell_seconds
+        self.asking = False
         self.receiving = os.fdopen(os.dup(0), "rb")
         self.sending = os.fdopen(os.dup(1), "wb")
         empty = os.open(os.devnull, os.O_RDONLY)
@@ -138,11 +141,17 @@ class Line:
 
     def ask(self, id: str, answer: Any) -> None:
         """Have an answer judged, and meanwhile call the functions in it."""
+        if self.asking:
+            raise RuntimeError("one answer at a time: a check within a check is not possible")
+        self.asking = True
         signal.alarm(0)  # the grader's time is not the submission's
-        functions.clear()
-        self.send({"check": str(id), "answer": encoded(answer)})
-        while "judged" not in (request := self.receive()):
-            self.send(called(request, self.cell_seconds))
+        try:
+            functions.clear()
+            self.send({"check": str(id), "answer": encoded(answer)})
+            while "judged" not in (request := self.receive()):
+                self.send(called(request, self.cell_seconds))
+        finally:
+            self.asking = False
         signal.alarm(self.cell_seconds)
 
 
@@ -195,10 +204,14 @@ def shell() -> Any:
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
+    class Shell(InteractiveShell):  # type: ignore[misc]
+        def enable_gui(self, gui: str | None = None) -> None:
+            """There is none to be enabled: what ``%matplotlib inline`` asks for."""
+
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "NoColor"
-    return InteractiveShell.instance(config=config)
+    return Shell.instance(config=config)
 
 
 def run(line: Line, text: str) -> None:
@@ -238,6 +251,7 @@ def main() -> None:
     limit(memory, disk, *(more or (None, None)))
     line = Line(cell_seconds)
     bring_fonts()
+    line.send({"ready": True})
     run(line, line.receive()["notebook"])
     sys.stdout.flush()
     os._exit(0)

@@ -17,6 +17,7 @@ import torch
 
 DEPTH = 20
 DIMENSIONS = 8
+LARGEST = 18 << 20  # bytes of an array; one without an element counts its other dimensions
 NUMBERS = re.compile(r"[<>|][biuf][1248]")  # truth values, whole numbers and floats
 
 
@@ -81,8 +82,12 @@ def array(sent: Any) -> np.ndarray[Any, Any]:
     kind = np.dtype(name)
     if len(shape) > DIMENSIONS or min(shape, default=0) < 0:
         raise ValueError(f"an array has at most {DIMENSIONS} dimensions")
+    if math.prod(max(length, 1) for length in shape) * kind.itemsize > LARGEST:
+        raise ValueError("an array as large as that cannot be sent")
     if len(data) != math.prod(shape) * kind.itemsize:
         raise ValueError("the bytes of an array do not fit its shape")
+    if kind.kind == "b":  # bytes other than 0 and 1 would be truth values of their own
+        return np.frombuffer(data, dtype="u1").reshape(shape) != 0
     return np.frombuffer(data, dtype=kind).reshape(shape).astype(kind.newbyteorder("="))
 
 
