@@ -515,6 +515,17 @@ def test_nobody_is_lost_or_taken_for_another(tmp_path: Path) -> None:
     assert submissions.chapter_of(found["eve"].place, b"") == "05"
 
 
+@IN_A_SANDBOX
+def test_what_a_submission_could_read_lies_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "bound", lambda: [tmp_path])
+    with pytest.raises(SystemExit, match="must not lie in it"):
+        grade.main([str(tmp_path / "in"), "grades.csv"])
+    monkeypatch.setattr(sandbox, "bound", lambda: [sandbox.ROOT.parent])
+    assert "the course with its checks" in str(sandbox.missing())
+
+
 def test_a_folder_without_notebooks_is_told(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="no notebook"):
         submissions.handed_in(tmp_path)
