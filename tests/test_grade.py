@@ -288,7 +288,7 @@ READY = 'import json, os, time\nprint(json.dumps({"ready": True}), flush=True)\n
 LONG = (
     'def message(k):\n    return json.dumps({"cell": "x" * k, "raised": "y" * k, "checks": []})\n'
 )
-ORPHAN = "if os.fork() == 0:\n    os.setsid()\n    time.sleep(20)\n    os._exit(0)\n"
+ORPHAN = "if os.fork() == 0:\n    os.setsid()\n    time.sleep(60)\n    os._exit(0)\n"
 
 
 class Process(Sandbox):
@@ -304,7 +304,7 @@ def said(program: str, limits: Limits | None = None) -> judging.Judgement:
 
 @pytest.mark.parametrize(
     ("program", "seconds", "why"),
-    [(ORPHAN, 60, "ended itself"), (ORPHAN + "time.sleep(20)", 2, "stopped after 2 seconds")],
+    [(ORPHAN, 60, "ended itself"), (ORPHAN + "time.sleep(60)", 2, "stopped after 2 seconds")],
 )
 def test_what_a_submission_leaves_behind_holds_up_nobody(
     program: str, seconds: int, why: str
