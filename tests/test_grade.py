@@ -288,7 +288,7 @@ READY = 'import json, os, time\nprint(json.dumps({"ready": True}), flush=True)\n
 LONG = (
     'def message(k):\n    return json.dumps({"cell": "x" * k, "raised": "y" * k, "checks": []})\n'
 )
-ORPHAN = "if os.fork() == 0:\n    os.setsid()\n    time.sleep(20)\n    os._exit(0)\n"
+ORPHAN = "if os.fork() == 0:\n    os.setsid()\n    time.sleep(60)\n    os._exit(0)\n"
 
 
 class Process(Sandbox):
@@ -304,7 +304,7 @@ def said(program: str, limits: Limits | None = None) -> judging.Judgement:
 
 @pytest.mark.parametrize(
     ("program", "seconds", "why"),
-    [(ORPHAN, 60, "ended itself"), (ORPHAN + "time.sleep(20)", 2, "stopped after 2 seconds")],
+    [(ORPHAN, 60, "ended itself"), (ORPHAN + "time.sleep(60)", 2, "stopped after 2 seconds")],
 )
 def test_what_a_submission_leaves_behind_holds_up_nobody(
     program: str, seconds: int, why: str
@@ -513,6 +513,17 @@ def test_nobody_is_lost_or_taken_for_another(tmp_path: Path) -> None:
     assert sum(name.startswith("d e [") for name in found) == 2
     assert "a .zip file" in str(found["ada"].content()[1])
     assert submissions.chapter_of(found["eve"].place, b"") == "05"
+
+
+@IN_A_SANDBOX
+def test_what_a_submission_could_read_lies_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "bound", lambda: [tmp_path])
+    with pytest.raises(SystemExit, match="must not lie in it"):
+        grade.main([str(tmp_path / "in"), "grades.csv"])
+    monkeypatch.setattr(sandbox, "bound", lambda: [sandbox.ROOT.parent])
+    assert "the course with its checks" in str(sandbox.missing())
 
 
 def test_a_folder_without_notebooks_is_told(tmp_path: Path) -> None:

@@ -309,6 +309,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = options_of(arguments)
     if options.table.suffix != ".csv":
         raise SystemExit(f"The table must be named like grades.csv, got {options.table}.")
+    for place in (options.submissions.resolve(), options.table.resolve()):
+        for path in sandbox.bound():
+            if place.is_relative_to(path):
+                raise SystemExit(f"A submission can read {path}: {place} must not lie in it.")
     started, version = time.monotonic(), course_version()
     folder = options.table.with_suffix("")
     with sandbox.made(contained(options.unsafe)) as box:

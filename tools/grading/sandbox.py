@@ -97,11 +97,8 @@ def bubblewrap(course: Path) -> list[str]:
         users = ["--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000"]
     arguments = ["bwrap", *users, "--unshare-pid", "--unshare-net", "--unshare-ipc"]
     arguments += ["--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--new-session"]
-    system = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/fonts")
-    bound = {Path(name) for name in system}
-    bound |= {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).parent.parent}
     arguments += ["--proc", "/proc", "--dev", "/dev"]
-    for path in sorted(bound):
+    for path in bound():
         arguments += _read_only(path, path)
     for folder in site.getsitepackages():  # an installed course would bring its checks
         if (installed := Path(folder) / "course_utils").is_dir():
@@ -110,6 +107,13 @@ def bubblewrap(course: Path) -> list[str]:
     for place in (HOME, "/dev/shm"):
         arguments += ["--perms", "1777", "--size", str(DISK), "--tmpfs", place]
     return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
+
+
+def bound() -> list[Path]:
+    """What of the system a submission can read."""
+    system = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/fonts")
+    python = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).parent.parent}
+    return sorted({Path(name) for name in system} | python)
 
 
 def _read_only(source: Path, target: Path) -> list[str]:
@@ -128,10 +132,18 @@ def missing() -> str | None:
     """Why bubblewrap cannot be used here, in a sentence; ``None`` if it can."""
     if not shutil.which("bwrap"):
         return "bubblewrap is not installed (Debian, Ubuntu: sudo apt-get install bubblewrap)."
-    with tempfile.TemporaryDirectory() as folder:
-        trial = [*bubblewrap(Path(folder)), sys.executable, "-c", "import torch, os; os.listdir()"]
-        result = subprocess.run(trial, capture_output=True, text=True)
-    if result.returncode == 0:
+    for path in bound():
+        if ROOT.is_relative_to(path):
+            return f"the sandbox shows {path}, and the course with its checks lies in it: {ROOT}."
+    with made(True) as box:  # an empty notebook, run as all are
+        result = subprocess.run(
+            box.command(Limits()),
+            input='{"notebook": "{\\"cells\\": []}"}\n',
+            env=box.environment(HOME),
+            capture_output=True,
+            text=True,
+        )
+    if '{"end": true}' in result.stdout:
         return None
     said = (result.stderr.strip().splitlines() or ["it gave no reason"])[-1]
     return f"bubblewrap is installed, and does not work on this system: {said}"
