@@ -212,7 +212,8 @@ WRONG_ANSWERS = {
     "ch02-ex4": [
         (([1.0, -1.0], [[3.0, 1.0], [1.0, 3.0]]), "north-west"),
         (([1.0, 1.0], [[3.0, 1.0], [1.0, 3.0]]), "weights change by"),
-        (([1.0, math.nan], [[3.0, 1.0], [1.0, 3.0]]), "finite numbers"),
+        (([1.0, math.nan], [[3.0, 1.0], [1.0, 3.0]]), "there is a nan"),
+        (([1.0, math.inf], [[3.0, 1.0], [1.0, 3.0]]), "finite numbers"),
         (([-1.0, 1.0], [[3.0, -1.0], [1.0, 3.0]]), "must be positive"),
         (([-1.0], [[3.0, 1.0], [1.0, 3.0]]), "shape"),
         ([1.0], "give a pair"),  # a list of two would do

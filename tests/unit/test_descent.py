@@ -256,7 +256,7 @@ def test_no_rate_on_a_grid_shrinks_faster_than_the_closed_form(m):
     eigenvalues = torch.tensor([9.0, 1.0, 0.5], dtype=torch.float64)
     grid = [checks._factor(eigenvalues, rate / 1000, m) for rate in range(1, 450)]
     least = checks._least_factor(eigenvalues, m)
-    assert least - 1e-12 <= min(grid) < least + 0.02
+    assert least - 1e-6 < min(grid) < least + 0.02  # the search ends within 1e-7 or so
 
 
 def test_where_all_directions_swing_many_rates_are_best():
