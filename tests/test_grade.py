@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import os
+import platform
+import re
+import struct
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +24,7 @@ from course_utils.exercises import CHECKS
 from tests.chapter_factory import verdict
 from tools import grade, pack
 from tools.chapters import find
-from tools.grading import judging, sandbox, submissions, values
+from tools.grading import judging, sandbox, submissions, syscalls, values
 from tools.grading.sandbox import Limits, Sandbox
 
 NO_SANDBOX = sandbox.missing()
@@ -234,9 +238,190 @@ def test_hostile_submissions_reach_nothing_and_earn_nothing(box: Sandbox, tmp_pa
     reached = [line for line in judgement.printed.splitlines() if line.startswith("REACHED")]
     assert not any(set(line.split("'")) & {"passwd", ".ssh", "book", "planted"} for line in reached)
     assert judgement.printed.count("refused:") == 12 - len(reached)
-    assert "planted: 1" not in judgement.printed and "Connection refused" in judgement.printed
+    assert "planted: 1" not in judgement.printed and "Operation not permitted" in judgement.printed
     assert "still here" in judgement.printed
     assert [path.name for path in tmp_path.iterdir()] == ["other.ipynb"]
+
+
+# Memory that no process holds: none of it is counted, nor ended with a process.
+HOARDS = """\
+import ctypes, mmap, os, socket
+libc = ctypes.CDLL(None, use_errno=True)
+libc.shmat.restype, libc.shmdt.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+kept = []
+def shared():
+    lines = open("/proc/meminfo").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Shmem:")) / 1024
+def called(function, *arguments):
+    if (result := function(*arguments)) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+def memfd():
+    kept.append(os.memfd_create("x"))
+    for _ in range(63):
+        os.write(kept[-1], b"a" * (1 << 20))
+def system_v():
+    place = libc.shmat(called(libc.shmget, 0, ctypes.c_size_t(128 << 20), 0o1600), None, 0)
+    ctypes.memset(place, 1, 128 << 20)
+    libc.shmdt(place)
+def dropped(file):
+    kept.append(mmap.mmap(file, 128 << 20))
+    for start in range(0, 128 << 20, 1 << 20):
+        kept[-1][start : start + (1 << 20)] = b"a" * (1 << 20)
+        kept[-1].madvise(mmap.MADV_DONTNEED)
+attempts = [memfd] * 12 + [system_v] * 6
+attempts += [lambda: called(libc.msgget, 0, 0o1600), lambda: called(libc.semget, 0, 1, 0o1600)]
+attempts += [lambda: dropped(-1), lambda: dropped(os.open("/dev/zero", os.O_RDWR))]
+attempts += [lambda: called(libc.unshare, 0x10000000), lambda: called(libc.prctl, 4, 0)]
+attempts += [lambda: called(libc.syscall, CLONE, 0x10000000 | 17, 0, 0, 0, 0) or os._exit(0)]
+attempts += [lambda: called(libc.syscall, 0x40000000 | 39), socket.socket]
+attempts += [lambda: called(libc.vmsplice, 0, None, 0, 0), lambda: called(libc.ptrace, 0, 0, 0, 0)]
+before = shared()
+for attempt in attempts:
+    try:
+        attempt()
+        print("DONE", attempt)
+    except OSError as error:
+        print("refused:", error.strerror)
+print("SHARED", shared() - before)
+"""
+
+ORDINARY = """\
+import asyncio, multiprocessing, subprocess, sys, threading
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.shared_memory import SharedMemory
+import joblib, numpy, torch
+def double(x):
+    return 2 * x
+def at_home(queue, tensor):
+    queue.put(float(tensor.sum()))
+async def later():
+    await asyncio.sleep(0)
+    return 8
+with multiprocessing.Pool(2) as pool, ProcessPoolExecutor(2) as more:
+    print("SAID", pool.map(double, [1, 2]), list(more.map(double, [3])))
+with multiprocessing.Manager() as manager:
+    print("SAID", manager.list([4]))
+print("SAID", joblib.Parallel(2)(joblib.delayed(abs)(-x) for x in [5, 6]))
+queue, shared = torch.multiprocessing.Queue(), torch.ones(7).share_memory_()
+process = torch.multiprocessing.Process(target=at_home, args=(queue, shared))
+process.start()
+print("SAID", queue.get(), asyncio.new_event_loop().run_until_complete(later()))
+process.join()
+data = torch.utils.data.DataLoader(list(range(4)), batch_size=2, num_workers=2)
+print("SAID", [batch.tolist() for batch in data])
+block = SharedMemory(create=True, size=100)
+print("SAID", block.size, subprocess.check_output([sys.executable, "-c", "print(9)"]))
+block.unlink()
+thread = threading.Thread(target=lambda: print("SAID", numpy.linalg.inv(numpy.eye(2)).sum()))
+thread.start()
+thread.join()
+"""
+
+
+@IN_A_SANDBOX
+@pytest.mark.skipif(syscalls.missing() is not None, reason=str(syscalls.missing()))
+def test_memory_that_no_process_holds_is_refused_and_ordinary_work_goes_on(box: Sandbox) -> None:
+    clone = syscalls.CLONE[list(syscalls.MACHINES).index(platform.machine())]
+    sources = (HOARDS.replace("CLONE", str(clone)), ORDINARY)
+    cells = [new_code_cell(source) for source in sources]
+    judgement = judging.judge(nbformat.writes(new_notebook(cells=cells)), IDS, box)
+    print(judgement.printed)
+    assert judgement.trouble is None and judgement.raised == []
+    lines = judgement.printed.splitlines()
+    refused = [line for line in lines if line.startswith(("refused:", "DONE"))]
+    assert Counter(refused) == {
+        "refused: Operation not permitted": 28,
+        "refused: No such device": 1,  # /dev/zero
+    }
+    assert max(float(line.split()[1]) for line in lines if line.startswith("SHARED")) < 100
+    assert [line.split(" ", 1)[1] for line in lines if line.startswith("SAID")] == [
+        "[2, 4] [6]",
+        "[4]",
+        "[5, 6]",
+        "7.0 8",
+        "[[0, 1], [2, 3]]",
+        "100 b'9\\n'",
+        "2.0",
+    ]
+
+
+@IN_A_SANDBOX
+@pytest.mark.parametrize(
+    "many",
+    [
+        "while True:\n    open(f'{len(os.listdir())}', 'w').close()",
+        "for _ in range(10):\n    if not os.fork():\n        while True:\n"
+        "            try:\n                kept.append(socket.socketpair())\n"
+        "            except OSError:\n                time.sleep(30)",
+    ],
+)
+def test_more_files_than_anybody_needs_end_the_submission(box: Sandbox, many: str) -> None:
+    cell = new_code_cell(f"import os, socket, time\nkept = []\n{many}\ntime.sleep(30)")
+    judgement = judging.judge(nbformat.writes(new_notebook(cells=[cell])), IDS, box)
+    assert "files" in str(judgement.trouble)
+
+
+def ruled(machine: str, number: int, *arguments: int, runs_on: int | None = None) -> int:
+    """What a filter says to a call, as the kernel would run it."""
+    where = syscalls.MACHINES[machine] if runs_on is None else runs_on
+    words = (*arguments, *[0] * (6 - len(arguments)))
+    call, value, at = struct.pack("=IIQ6Q", number, where, 0, *words), 0, 0
+    lines = list(struct.iter_unpack("=HBBI", syscalls.program(machine)))
+    while True:
+        code, true, false, k = lines[at]
+        at += 1
+        match code:
+            case 0x20:
+                (value,) = struct.unpack_from("=I", call, k)
+            case 0x54:
+                value &= k
+            case 0x15 | 0x45:
+                at += true if (value == k if code == 0x15 else value & k) else false
+            case 0x06:
+                return int(k)
+
+
+HEADERS = {
+    "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    "aarch64": Path("/usr/include/asm-generic/unistd.h"),
+}
+
+
+@pytest.mark.parametrize("machine", syscalls.MACHINES)
+def test_the_filter_knows_the_calls_of_both_machines(machine: str) -> None:
+    if not HEADERS[machine].is_file():
+        pytest.skip("the kernel's headers are not installed")
+    found = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", HEADERS[machine].read_text())
+    numbers = {name: int(number) for name, number in found}
+    allow, refuse, unknown = 0x7FFF0000, 0x00050001, 0x00050026
+    for name, number in numbers.items():
+        said = {"clone3": unknown, "socket": refuse} | dict.fromkeys(syscalls.REFUSED, refuse)
+        assert ruled(machine, number) == said.get(name, allow), name
+        assert ruled(machine, number, runs_on=0x40000003) == refuse  # 32 bits
+        assert ruled(machine, number | 0x40000000) == refuse  # x32
+    for name, arguments, said in [
+        ("clone", (0x10000011,), refuse),  # a user namespace
+        ("clone", (0x003D0F00,), allow),  # a thread
+        ("socket", (1, 1, 0), allow),  # within the machine
+        ("socket", (2, 1, 0), refuse),
+        ("mmap", (0, 4096, 3, 0x21), refuse),  # shared, without a file
+        ("mmap", (0, 4096, 3, 0x22), allow),
+        ("mmap", (0, 4096, 3, 0x01), allow),
+        ("prctl", (4, 0), refuse),
+        ("prctl", (15, 0), allow),
+    ]:
+        assert ruled(machine, numbers[name], *arguments) == said, (name, arguments)
+
+
+def test_where_calls_cannot_be_filtered_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sandbox, "missing", lambda: None)
+    monkeypatch.setattr(syscalls.platform, "machine", lambda: "riscv64")
+    assert grade.contained(unsafe=False)
+    said = capsys.readouterr().err
+    assert "riscv64" in said and "NOT contained" in said and "memfd" in said
 
 
 @IN_A_SANDBOX
@@ -294,7 +479,7 @@ ORPHAN = "if os.fork() == 0:\n    os.setsid()\n    time.sleep(60)\n    os._exit(
 class Process(Sandbox):
     """Starts a program in place of the student's side."""
 
-    def command(self, limits: Limits) -> list[str]:
+    def command(self, limits: Limits, rules: int) -> list[str]:
         return [sys.executable, "-I", "-c", READY + self.course.as_posix()]
 
 
