@@ -51,7 +51,8 @@ UNSAFE = """\
 {reason}
 Without it a submission runs with your rights. NOT contained: it can read and write your
 files, other submissions and these results among them, use the network, and leave processes
-behind. Contained: time and memory; and no code of a submission runs in the grader's process.
+behind that no limit counts. Contained: the time and memory of processes that do not hide; and
+no code of a submission runs in the grader's process.
 """
 
 UNFILTERED = """\
