@@ -579,7 +579,7 @@ def test_a_folder_is_graded_once_and_its_table_is_whole(
         time.sleep(0.1)
     os.killpg(ended.pid, signal.SIGKILL)
     assert ended.wait() == -signal.SIGKILL and 0 < len(kept) < 7
-    shards = started([*command, "--shard", f"{number}/2"] for number in (1, 2))
+    shards = started([*command, "--jobs", "1", "--shard", f"{number}/2"] for number in (1, 2))
     assert [shard.wait() for shard in shards] == [0, 0]
     assert not out.exists() and len(times(tmp_path)) == 7
     assert kept.items() <= times(tmp_path).items()
@@ -610,19 +610,17 @@ def test_a_folder_is_graded_once_and_its_table_is_whole(
     }
 
 
-def keep_or_die(folder: Path, task: grade.Task, lost: str | None = None) -> str:
-    """Keeps a result without running anything, but one student's ends the worker."""
-    if task.notebook.student == "dies" and lost is None:
-        os._exit(1)
-    return KEEP(folder, task, lost or "not run here")
-
-
-KEEP = grade.keep
-
-
 def test_one_that_ends_the_graders_own_process_spoils_only_its_own_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    keep = grade.keep
+
+    def keep_or_die(folder: Path, task: grade.Task, lost: str | None = None) -> str:
+        """Keeps a result without running anything, but one student's ends the worker."""
+        if task.notebook.student == "dies" and lost is None:
+            os._exit(1)
+        return keep(folder, task, lost or "not run here")
+
     monkeypatch.setattr(sandbox, "missing", lambda: "There is none.")
     monkeypatch.setattr(grade, "keep", keep_or_die)
     folder, out = tmp_path / "in", tmp_path / "grades.csv"
