@@ -57,6 +57,7 @@ OUT = ROOT / "_build" / "pack"
 TITLE = "impediments-to-learning"
 DATE = (1980, 1, 1, 0, 0, 0)  # of every file, so that equal content gives equal archives
 KERNEL = "course-pack"
+CELL_SECONDS = 1800  # ends endless loops; a busy or slow machine must not stop a pack
 
 TEACHERS = {"solution", "teacher"}  # tags of cells that students do not get
 ABOUT_SOLUTIONS = re.compile(
@@ -376,7 +377,7 @@ async def try_out(path: Path, package_in: Path, turn: asyncio.Semaphore) -> None
         libraries = os.pathsep.join({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
         environment = {"PYTHONPATH": libraries, "TMPDIR": str(package_in)}
         try:
-            seconds = await run_cells(notebook, path, environment, KERNEL)
+            seconds = await run_cells(notebook, path, environment, KERNEL, CELL_SECONDS)
         except ChapterError as error:
             raise PackError(str(error)) from None
     print(f"{path.parent.name}/{path.name}: runs, {seconds:.1f} s", flush=True)
