@@ -20,13 +20,15 @@ AFTER = re.compile(r"^\S+")
 LONGEST = 25  # characters of TeX; narrower than a phone with any letters
 
 
-def take(text: nodes.Node | None, marks: re.Pattern[str]) -> str:
-    """Cut the marks from the text beside a formula and return them."""
+def take(parent: nodes.Element, place: int, marks: re.Pattern[str]) -> str:
+    """Cut the marks from the text at this place and return them."""
+    text = parent[place] if 0 <= place < len(parent) else None
     found = marks.search(text.astext()) if isinstance(text, nodes.Text) else None
     if text is None or found is None:
         return ""
     words = text.astext()
-    text.parent.replace(text, nodes.Text(words[: found.start()] + words[found.end() :]))
+    # By its place: docutils finds a text by its words, and so the first of two equal ones.
+    parent[place] = nodes.Text(words[: found.start()] + words[found.end() :])
     return found[0]
 
 
@@ -40,8 +42,8 @@ class KeepPunctuation(SphinxTransform):
         formulas = list(self.document.findall(nodes.math))
         for formula in (one for one in formulas if len(one.astext()) <= LONGEST):
             parent, place = formula.parent, formula.parent.index(formula)
-            before = take(parent[place - 1] if place else None, BEFORE)
-            after = take(parent[place + 1] if place + 1 < len(parent) else None, AFTER)
+            before = take(parent, place - 1, BEFORE)
+            after = take(parent, place + 1, AFTER)
             if before or after:
                 together = nodes.inline("", classes=["formula-with-marks"])
                 formula.replace_self(together)

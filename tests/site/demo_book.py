@@ -28,6 +28,8 @@ PROSE = r"""# A demonstration chapter
 
 This chapter shows everything that a page may hold, inline ($x_{ij}$), included.
 
+Two commas: $\mu^2/(\mu^2+\sigma^2+\tau^2)$, $y$, $z$ stay.
+
 ## Mathematics
 
 $$

@@ -63,6 +63,17 @@ def test_marks_stay_with_their_formula(soup: Soup) -> None:
     assert joined.get_text() == "(),"
 
 
+def test_of_two_equal_marks_each_stays_at_its_place(soup: Soup) -> None:
+    """The first formula is too long to be joined with its comma."""
+    joined = soup("book/demo").select("p .formula-with-marks")[1]
+    paragraph = joined.parent
+    assert paragraph is not None
+    for copy in paragraph.select(".katex-mathml, .katex-html"):
+        copy.decompose()
+    assert paragraph.get_text() == "Two commas: , ,  stay."
+    assert joined.get_text() == ","
+
+
 def test_every_kind_of_mathematics_is_rendered(demo: Result, soup: Soup) -> None:
     page = soup("book/demo")
     article = one(page, "article")
