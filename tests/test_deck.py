@@ -91,6 +91,15 @@ def test_a_lead_does_not_end_with_a_question_that_is_answered() -> None:
     assert typeset.lead(text, 100, 45).endswith("Because it is.")
 
 
+def test_long_printed_text_goes_on_and_is_cut_at_empty_lines() -> None:
+    visit = "\n".join(["line"] * 5)
+    made = deck.Deck("t")
+    deck.add_printed(made, "\n\n".join([visit] * 6))
+    assert [slide.body.count("line") for slide in made.slides] == [15, 15]
+    deck.add_printed(made, visit)
+    assert made.slides[-1].body == f'<pre class="printed">{visit}</pre>'
+
+
 def small(slide_type: str | None) -> deck.Deck:
     """A deck of a title, a table and a remark with a slide type."""
     page = "<table><tbody><tr><td>1</td></tr></tbody></table>"

@@ -58,6 +58,7 @@ CONTEXT = 230  # beside a formula, or under a heading
 TEXT = 380  # on a slide of text
 CAPTION = 170  # below a table
 CODE_LINES = 14
+PRINTED_LINES, PRINTED_WIDTH = 18, 80
 CLAIMS_A_SLIDE = 4
 ROWS = 11  # of a table
 CHARACTERS_A_ROW, CHARACTERS_A_CELL = 70, 30
@@ -515,7 +516,7 @@ def size_of(png: str) -> tuple[int, int]:
 def add_output(deck: Deck, output: NotebookNode) -> None:
     """Slides with one output."""
     if output.output_type == "stream":
-        deck.add("printed", f'<pre class="printed">{text_html(output.text)}</pre>')
+        add_printed(deck, output.text)
         return
     data = output.data
     page = data.get("text/html", "")
@@ -528,7 +529,23 @@ def add_output(deck: Deck, output: NotebookNode) -> None:
     elif "<table" in page:
         add_table(deck, page)
     else:
-        deck.add("printed", f'<pre class="printed">{text_html(data["text/plain"])}</pre>')
+        add_printed(deck, data["text/plain"])
+
+
+def add_printed(deck: Deck, text: str) -> None:
+    """Slides with printed text; a long one goes on, cut at empty lines where it has any."""
+
+    def height(part: str) -> int:
+        return sum(1 + len(line) // PRINTED_WIDTH for line in part.splitlines() or [""])
+
+    text = text.strip("\n")
+    parts, between = [text], ""
+    if height(text) > PRINTED_LINES:
+        between = "\n\n" if "\n\n" in text else "\n"
+        parts = text.split(between)
+    for group in packed(parts, PRINTED_LINES, height):
+        words = between.join(group)
+        deck.add("printed", f'<pre class="printed">{text_html(words)}</pre>')
 
 
 def add_figure(deck: Deck, output: NotebookNode) -> None:
