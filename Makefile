@@ -31,6 +31,7 @@ test: site chromium ## check everything: code, types, chapters, site
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 	$(BIN)/python -m tools.colab
+	$(BIN)/python -m tools.colab --single-file 00
 
 site: $(STAMP)
 	@$(BIN)/jupyter-book build . -W --keep-going --quiet || { rm -rf _build/.doctrees $(SITE)/.buildinfo; exit 1; }

@@ -7,7 +7,6 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor
 
 from course_utils.seeding import generator
@@ -50,6 +49,8 @@ def digits(seed: int) -> Split:
 @cache
 def _all_digits() -> tuple[Tensor, Tensor]:
     """Read once: the file is text. Who takes a part of it by indices gets a copy."""
+    from sklearn.datasets import load_digits  # here: not all chapters need its 0.6 s
+
     bunch = load_digits()
     inputs = torch.tensor(bunch.data, dtype=torch.float32) / 16
     return inputs, torch.tensor(bunch.target, dtype=torch.int64)

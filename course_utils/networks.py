@@ -161,8 +161,10 @@ class MLP(nn.Module):
                 f"inputs must have shape ({self.copies}, batch, {weight.shape[1]}), "
                 f"got {tuple(inputs.shape)}"
             )
-        if not torch.isfinite(given).all():
-            raise ValueError("inputs must be finite, got NaN or infinity")
+        if given.numel():
+            low, high = given.aminmax()  # NaN if there is one; isfinite takes ten times as long
+            if not (low > -torch.inf and high < torch.inf):
+                raise ValueError("inputs must be finite, got NaN or infinity")
         return inputs
 
 

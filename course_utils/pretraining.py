@@ -12,11 +12,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding
 
 from course_utils.activations import Activation
 from course_utils.initialization import Scheme
 from course_utils.networks import MLP
 from course_utils.seeding import generator
+from course_utils.training import one_table
 
 Progress = Callable[[str], None]
 REPORTS = 10  # how often a training tells its progress
@@ -85,16 +87,16 @@ def reconstruct(
     _check_training(steps, batch, rate, masked)
     if len(seeds) != model.copies:
         raise ValueError(f"needs {model.copies} seeds, one for each copy, got {len(seeds)}")
-    inputs = model.layers(inputs)[0].detach()  # checked, and one for each copy
-    rows = torch.arange(model.copies)[:, None]
+    inputs = inputs.detach()
+    model.layers(inputs)  # checks them
     streams = [generator(seed, "minibatches of autoencoders") for seed in seeds]
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     adam = torch.optim.Adam(trained, lr=rate, fused=True)
     losses = torch.empty(model.copies, steps)
-    drawn = [torch.randint(inputs.shape[1], (steps, batch), generator=g) for g in streams]
-    chosen = torch.stack(drawn, dim=1)
+    drawn = [torch.randint(inputs.shape[-2], (steps, batch), generator=g) for g in streams]
+    table, places = one_table(inputs, torch.stack(drawn, dim=1))
     for step in range(steps):
-        target = inputs[rows, chosen[step]]
+        target = embedding(places[step], table)
         seen = target
         if masked:
             shape = target.shape[1:]

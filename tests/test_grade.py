@@ -5,9 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import os
+import platform
+import re
+import signal
+import struct
+import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +26,7 @@ from course_utils.exercises import CHECKS
 from tests.chapter_factory import verdict
 from tools import grade, pack
 from tools.chapters import find
-from tools.grading import judging, sandbox, submissions, values
+from tools.grading import judging, sandbox, submissions, syscalls, values
 from tools.grading.sandbox import Limits, Sandbox
 
 NO_SANDBOX = sandbox.missing()
@@ -234,9 +240,190 @@ def test_hostile_submissions_reach_nothing_and_earn_nothing(box: Sandbox, tmp_pa
     reached = [line for line in judgement.printed.splitlines() if line.startswith("REACHED")]
     assert not any(set(line.split("'")) & {"passwd", ".ssh", "book", "planted"} for line in reached)
     assert judgement.printed.count("refused:") == 12 - len(reached)
-    assert "planted: 1" not in judgement.printed and "Connection refused" in judgement.printed
+    assert "planted: 1" not in judgement.printed and "Operation not permitted" in judgement.printed
     assert "still here" in judgement.printed
     assert [path.name for path in tmp_path.iterdir()] == ["other.ipynb"]
+
+
+# Memory that no process holds: none of it is counted, nor ended with a process.
+HOARDS = """\
+import ctypes, mmap, os, socket
+libc = ctypes.CDLL(None, use_errno=True)
+libc.shmat.restype, libc.shmdt.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+kept = []
+def shared():
+    lines = open("/proc/meminfo").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Shmem:")) / 1024
+def called(function, *arguments):
+    if (result := function(*arguments)) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+def memfd():
+    kept.append(os.memfd_create("x"))
+    for _ in range(63):
+        os.write(kept[-1], b"a" * (1 << 20))
+def system_v():
+    place = libc.shmat(called(libc.shmget, 0, ctypes.c_size_t(128 << 20), 0o1600), None, 0)
+    ctypes.memset(place, 1, 128 << 20)
+    libc.shmdt(place)
+def dropped(file):
+    kept.append(mmap.mmap(file, 128 << 20))
+    for start in range(0, 128 << 20, 1 << 20):
+        kept[-1][start : start + (1 << 20)] = b"a" * (1 << 20)
+        kept[-1].madvise(mmap.MADV_DONTNEED)
+attempts = [memfd] * 12 + [system_v] * 6
+attempts += [lambda: called(libc.msgget, 0, 0o1600), lambda: called(libc.semget, 0, 1, 0o1600)]
+attempts += [lambda: dropped(-1), lambda: dropped(os.open("/dev/zero", os.O_RDWR))]
+attempts += [lambda: called(libc.unshare, 0x10000000), lambda: called(libc.prctl, 4, 0)]
+attempts += [lambda: called(libc.syscall, CLONE, 0x10000000 | 17, 0, 0, 0, 0) or os._exit(0)]
+attempts += [lambda: called(libc.syscall, 0x40000000 | 39), socket.socket]
+attempts += [lambda: called(libc.vmsplice, 0, None, 0, 0), lambda: called(libc.ptrace, 0, 0, 0, 0)]
+before = shared()
+for attempt in attempts:
+    try:
+        attempt()
+        print("DONE", attempt)
+    except OSError as error:
+        print("refused:", error.strerror)
+print("SHARED", shared() - before)
+"""
+
+ORDINARY = """\
+import asyncio, multiprocessing, subprocess, sys, threading
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.shared_memory import SharedMemory
+import joblib, numpy, torch
+def double(x):
+    return 2 * x
+def at_home(queue, tensor):
+    queue.put(float(tensor.sum()))
+async def later():
+    await asyncio.sleep(0)
+    return 8
+with multiprocessing.Pool(2) as pool, ProcessPoolExecutor(2) as more:
+    print("SAID", pool.map(double, [1, 2]), list(more.map(double, [3])))
+with multiprocessing.Manager() as manager:
+    print("SAID", manager.list([4]))
+print("SAID", joblib.Parallel(2)(joblib.delayed(abs)(-x) for x in [5, 6]))
+queue, shared = torch.multiprocessing.Queue(), torch.ones(7).share_memory_()
+process = torch.multiprocessing.Process(target=at_home, args=(queue, shared))
+process.start()
+print("SAID", queue.get(), asyncio.new_event_loop().run_until_complete(later()))
+process.join()
+data = torch.utils.data.DataLoader(list(range(4)), batch_size=2, num_workers=2)
+print("SAID", [batch.tolist() for batch in data])
+block = SharedMemory(create=True, size=100)
+print("SAID", block.size, subprocess.check_output([sys.executable, "-c", "print(9)"]))
+block.unlink()
+thread = threading.Thread(target=lambda: print("SAID", numpy.linalg.inv(numpy.eye(2)).sum()))
+thread.start()
+thread.join()
+"""
+
+
+@IN_A_SANDBOX
+@pytest.mark.skipif(syscalls.missing() is not None, reason=str(syscalls.missing()))
+def test_memory_that_no_process_holds_is_refused_and_ordinary_work_goes_on(box: Sandbox) -> None:
+    clone = syscalls.CLONE[list(syscalls.MACHINES).index(platform.machine())]
+    sources = (HOARDS.replace("CLONE", str(clone)), ORDINARY)
+    cells = [new_code_cell(source) for source in sources]
+    judgement = judging.judge(nbformat.writes(new_notebook(cells=cells)), IDS, box)
+    print(judgement.printed)
+    assert judgement.trouble is None and judgement.raised == []
+    lines = judgement.printed.splitlines()
+    refused = [line for line in lines if line.startswith(("refused:", "DONE"))]
+    assert Counter(refused) == {
+        "refused: Operation not permitted": 28,
+        "refused: No such device": 1,  # /dev/zero
+    }
+    assert max(float(line.split()[1]) for line in lines if line.startswith("SHARED")) < 100
+    assert [line.split(" ", 1)[1] for line in lines if line.startswith("SAID")] == [
+        "[2, 4] [6]",
+        "[4]",
+        "[5, 6]",
+        "7.0 8",
+        "[[0, 1], [2, 3]]",
+        "100 b'9\\n'",
+        "2.0",
+    ]
+
+
+@IN_A_SANDBOX
+@pytest.mark.parametrize(
+    "many",
+    [
+        "for number in range(20_000):\n    open(str(number), 'w').close()",
+        "for _ in range(10):\n    if not os.fork():\n        while True:\n"
+        "            try:\n                kept.append(socket.socketpair())\n"
+        "            except OSError:\n                time.sleep(9)",
+    ],
+)
+def test_more_files_than_anybody_needs_end_the_submission(box: Sandbox, many: str) -> None:
+    cell = new_code_cell(f"import os, socket, time\nkept = []\n{many}\ntime.sleep(9)")
+    judgement = judging.judge(nbformat.writes(new_notebook(cells=[cell])), IDS, box)
+    assert "files" in str(judgement.trouble)
+
+
+def ruled(machine: str, number: int, *arguments: int, runs_on: int | None = None) -> int:
+    """What a filter says to a call, as the kernel would run it."""
+    where = syscalls.MACHINES[machine] if runs_on is None else runs_on
+    words = (*arguments, *[0] * (6 - len(arguments)))
+    call, value, at = struct.pack("=IIQ6Q", number, where, 0, *words), 0, 0
+    lines = list(struct.iter_unpack("=HBBI", syscalls.program(machine)))
+    while True:
+        code, true, false, k = lines[at]
+        at += 1
+        match code:
+            case 0x20:
+                (value,) = struct.unpack_from("=I", call, k)
+            case 0x54:
+                value &= k
+            case 0x15 | 0x45:
+                at += true if (value == k if code == 0x15 else value & k) else false
+            case 0x06:
+                return int(k)
+
+
+HEADERS = {
+    "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    "aarch64": Path("/usr/include/asm-generic/unistd.h"),
+}
+
+
+@pytest.mark.parametrize("machine", syscalls.MACHINES)
+def test_the_filter_knows_the_calls_of_both_machines(machine: str) -> None:
+    if not HEADERS[machine].is_file():
+        pytest.skip("the kernel's headers are not installed")
+    found = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", HEADERS[machine].read_text())
+    numbers = {name: int(number) for name, number in found}
+    allow, refuse, unknown = 0x7FFF0000, 0x00050001, 0x00050026
+    for name, number in numbers.items():
+        said = {"clone3": unknown, "socket": refuse} | dict.fromkeys(syscalls.REFUSED, refuse)
+        assert ruled(machine, number) == said.get(name, allow), name
+        assert ruled(machine, number, runs_on=0x40000003) == refuse  # 32 bits
+        assert ruled(machine, number | 0x40000000) == refuse  # x32
+    for name, arguments, said in [
+        ("clone", (0x10000011,), refuse),  # a user namespace
+        ("clone", (0x003D0F00,), allow),  # a thread
+        ("socket", (1, 1, 0), allow),  # within the machine
+        ("socket", (2, 1, 0), refuse),
+        ("mmap", (0, 4096, 3, 0x21), refuse),  # shared, without a file
+        ("mmap", (0, 4096, 3, 0x22), allow),
+        ("mmap", (0, 4096, 3, 0x01), allow),
+        ("prctl", (4, 0), refuse),
+        ("prctl", (15, 0), allow),
+    ]:
+        assert ruled(machine, numbers[name], *arguments) == said, (name, arguments)
+
+
+def test_where_calls_cannot_be_filtered_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sandbox, "missing", lambda: None)
+    monkeypatch.setattr(syscalls.platform, "machine", lambda: "riscv64")
+    assert grade.contained(unsafe=False)
+    said = capsys.readouterr().err
+    assert "riscv64" in said and "NOT contained" in said and "memfd" in said
 
 
 @IN_A_SANDBOX
@@ -294,7 +481,7 @@ ORPHAN = "if os.fork() == 0:\n    os.setsid()\n    time.sleep(60)\n    os._exit(
 class Process(Sandbox):
     """Starts a program in place of the student's side."""
 
-    def command(self, limits: Limits) -> list[str]:
+    def command(self, limits: Limits, rules: int) -> list[str]:
         return [sys.executable, "-I", "-c", READY + self.course.as_posix()]
 
 
@@ -353,6 +540,20 @@ def read_table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def started(commands: Iterable[Sequence[str]]) -> list[subprocess.Popen[bytes]]:
+    """The command as a teacher starts it, each time at once."""
+    grades = [sys.executable, "-m", "tools.grade"]
+    return [
+        subprocess.Popen([*grades, *command], cwd=sandbox.ROOT, start_new_session=True)
+        for command in commands
+    ]
+
+
+def times(folder: Path) -> dict[str, int]:
+    """When each result was kept."""
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("grades/*.json")}
+
+
 def test_a_folder_is_graded_once_and_its_table_is_whole(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -371,11 +572,17 @@ def test_a_folder_is_graded_once_and_its_table_is_whole(
     (folder / "eve.ipynb").symlink_to(folder / "ada" / "check_yourself.ipynb")
     command = [str(folder), str(out), "--jobs", "2", *UNSAFE]
 
-    # Two machines, one after the other; the table comes from what both have kept.
-    for number in (1, 2):
-        assert grade.main([*command, "--shard", f"{number}/2"]) == 0
-        assert not out.exists()
-    capsys.readouterr()
+    # Ended without warning, it leaves whole results. Two machines at the same time do the
+    # rest, and the table comes from what all have kept.
+    (ended,) = started([command])
+    while not (kept := times(tmp_path)) and ended.poll() is None:
+        time.sleep(0.1)
+    os.killpg(ended.pid, signal.SIGKILL)
+    assert ended.wait() == -signal.SIGKILL and 0 < len(kept) < 7
+    shards = started([*command, "--jobs", "1", "--shard", f"{number}/2"] for number in (1, 2))
+    assert [shard.wait() for shard in shards] == [0, 0]
+    assert not out.exists() and len(times(tmp_path)) == 7
+    assert kept.items() <= times(tmp_path).items()
     assert grade.main(command) == 0
     assert "0 graded, 7 kept" in capsys.readouterr().out
     rows = read_table(out)
@@ -403,19 +610,17 @@ def test_a_folder_is_graded_once_and_its_table_is_whole(
     }
 
 
-def keep_or_die(folder: Path, task: grade.Task, lost: str | None = None) -> str:
-    """Keeps a result without running anything, but one student's ends the worker."""
-    if task.notebook.student == "dies" and lost is None:
-        os._exit(1)
-    return KEEP(folder, task, lost or "not run here")
-
-
-KEEP = grade.keep
-
-
 def test_one_that_ends_the_graders_own_process_spoils_only_its_own_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    keep = grade.keep
+
+    def keep_or_die(folder: Path, task: grade.Task, lost: str | None = None) -> str:
+        """Keeps a result without running anything, but one student's ends the worker."""
+        if task.notebook.student == "dies" and lost is None:
+            os._exit(1)
+        return keep(folder, task, lost or "not run here")
+
     monkeypatch.setattr(sandbox, "missing", lambda: "There is none.")
     monkeypatch.setattr(grade, "keep", keep_or_die)
     folder, out = tmp_path / "in", tmp_path / "grades.csv"

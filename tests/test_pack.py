@@ -81,6 +81,22 @@ def test_a_solution_that_is_left_is_found(chapters: list[pack.Chapter], where: s
         pack.check_content([with_cell(chapter, extra)])
 
 
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("def _best(all, m): return 2 * (1 + m) / (float(all.max()) + float(all.min()))", True),
+        ("def _best(all, m): return 2 * (1 - m) / (float(all.max()) + float(all.min()))", False),
+        ("def _best(all, m): return 2 * (1 + all) / (float(all.max()) + float(all.min()))", False),
+    ],
+)
+def test_a_solution_in_other_names_is_found(
+    chapters: list[pack.Chapter], code: str, found: bool
+) -> None:
+    chapter = next(each for each in chapters if each.path.stem == "11_descent")
+    leaks = pack.leaks([chapter], {"course_utils/checks/descent.py": code})
+    assert [leak.split("#")[1].split()[0] for leak in leaks] == ["solution-2"] * found
+
+
 def test_a_stub_that_was_changed_is_found(chapters: list[pack.Chapter]) -> None:
     with pytest.raises(PackError, match="stubs"):
         pack.check_content([with_cell(chapters[0], cell("exercise-9", tags=("exercise",)))])

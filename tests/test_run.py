@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import nbformat
@@ -75,6 +76,12 @@ def test_failing_chapter_is_left_alone_and_its_cell_is_named(
     error = capsys.readouterr().err
     assert "02_a.ipynb#broken-here" in error
     assert "ZeroDivisionError" in error or "died" in error
+
+
+def test_a_cell_has_the_time_that_it_is_given(tmp_path: Path) -> None:
+    endless = new_notebook(cells=[cell("endless", "while True:\n    pass")])
+    with pytest.raises(run.ChapterError, match="endless failed"):
+        asyncio.run(run.run_cells(endless, tmp_path / "02_a.ipynb", {}, cell_seconds=1))
 
 
 def test_setup_cell_becomes_the_canonical_one() -> None:

@@ -3,6 +3,8 @@
     python -m tools.colab            all chapters
     python -m tools.colab 02         one chapter
     python -m tools.colab --env      make the environment only
+    python -m tools.colab --single-file 00
+                                     the notebook of the student pack that carries the package
 
 Each chapter runs alone in an empty folder, with Colab's versions of all that the course
 imports and without the course: the setup cell installs it, from an archive of this
@@ -22,12 +24,13 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
+from tools import pack
 from tools.chapters import ROOT, SETUP_ID, find
 from tools.robust import claims_in
 from tools.run import AT_ONCE, ChapterError, run_cells
@@ -38,6 +41,8 @@ STAMP = ENVIRONMENT / "made-for"
 PINS = ROOT / "tools" / "colab-requirements.txt"
 DRIVER = ROOT / "tools" / "drive_explorer.py"
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+
+Run = Callable[[Path, Path, Path, asyncio.Semaphore], Awaitable[bool]]
 
 KERNEL_ENVIRONMENT = {
     "PYTHONPATH": "",
@@ -196,15 +201,21 @@ def answers(run: NotebookNode) -> list[str]:
     ]
 
 
+def install_kernel(name: str, folder: Path) -> tuple[str, str]:
+    """A throw-away Python and the name of its kernel."""
+    python = throw_away(folder / "environments" / name)
+    kernel = folder / "kernels" / name.lower()
+    kernel.mkdir(parents=True)
+    argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": argv, "display_name": name, "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(spec))
+    return python, kernel.name
+
+
 async def run_chapter(path: Path, folder: Path, published: Path, turn: asyncio.Semaphore) -> bool:
     """Run one chapter as in Colab, and report. True if all is well."""
     async with turn:
-        python = throw_away(folder / "environments" / path.stem)
-        kernel = folder / "kernels" / path.stem.lower()
-        kernel.mkdir(parents=True)
-        argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        spec = {"argv": argv, "display_name": path.stem, "language": "python"}
-        (kernel / "kernel.json").write_text(json.dumps(spec))
+        python, kernel = install_kernel(path.stem, folder)
         stored = nbformat.read(path, as_version=4)
         run = as_in_colab(stored, published)
         alone = folder / "empty" / path.stem / path.name
@@ -212,7 +223,7 @@ async def run_chapter(path: Path, folder: Path, published: Path, turn: asyncio.S
         nbformat.write(run, alone)
         before = freeze(python)
         try:
-            seconds = await run_cells(run, alone, KERNEL_ENVIRONMENT, kernel.name)
+            seconds = await run_cells(run, alone, KERNEL_ENVIRONMENT, kernel)
         except ChapterError as error:
             print(error, file=sys.stderr)
             return False
@@ -223,7 +234,28 @@ async def run_chapter(path: Path, folder: Path, published: Path, turn: asyncio.S
     return not problems
 
 
-async def run_chapters(paths: Sequence[Path]) -> bool:
+async def run_single_file(path: Path, folder: Path, _: Path, turn: asyncio.Semaphore) -> bool:
+    """Run the notebook that carries the package as in Colab, and report. True if all is well."""
+    async with turn:
+        python, kernel = install_kernel(path.stem, folder)
+        (chapter,) = pack.read([path])
+        alone = folder / "empty" / path.stem / path.name
+        alone.parent.mkdir(parents=True)
+        run = pack.ready_to_run(chapter.single, alone.parent)  # asks the network for nothing
+        environment = {**KERNEL_ENVIRONMENT, "TMPDIR": str(alone.parent)}  # where it unpacks
+        before = freeze(python)
+        try:
+            seconds = await run_cells(run, alone, environment, kernel)
+        except ChapterError as error:
+            print(error, file=sys.stderr)
+            return False
+        changed = before ^ freeze(python)
+    print(f"{path.name}: single file, {seconds:.1f} s", flush=True)
+    print("".join(f"{path.name}: changed {line}\n" for line in changed), end="", file=sys.stderr)
+    return not changed
+
+
+async def run_chapters(paths: Sequence[Path], run: Run = run_chapter) -> bool:
     """Run chapters as in Colab, ``AT_ONCE`` at a time. True if all is well."""
     turn = asyncio.Semaphore(AT_ONCE)
     with tempfile.TemporaryDirectory() as name:
@@ -231,7 +263,7 @@ async def run_chapters(paths: Sequence[Path]) -> bool:
         os.environ["JUPYTER_PATH"] = str(folder)  # where Jupyter looks for kernels
         published = folder / "course-main.zip"
         archive(published)
-        runs = (run_chapter(path, folder, published, turn) for path in paths)
+        runs = (run(path, folder, published, turn) for path in paths)
         return all(await asyncio.gather(*runs))
 
 
@@ -248,6 +280,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tools.colab", description="Chapters as in Colab.")
     parser.add_argument("chapter", nargs="*", help="a number such as 02, or a path; none means all")
     parser.add_argument("--env", action="store_true", help="make the environment, run nothing")
+    parser.add_argument(
+        "--single-file", action="store_true", help="run what the pack has for Colab instead"
+    )
     options = parser.parse_args(arguments)
     started = time.perf_counter()
     try:
@@ -256,7 +291,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"SKIPPED, nothing was run as in Colab: pip lacks versions for {error}")
         return 0
     print(versions())
-    good = options.env or asyncio.run(run_chapters(find(options.chapter)))
+    good = options.env or asyncio.run(
+        run_chapters(find(options.chapter), run_single_file if options.single_file else run_chapter)
+    )
     print(f"As in Colab: {time.perf_counter() - started:.0f} s in all.")
     return 0 if good else 1
 

@@ -35,7 +35,7 @@ from tqdm import tqdm
 from course_utils import exercises
 from course_utils.notebook import VERSION
 from tools.chapters import ROOT
-from tools.grading import sandbox
+from tools.grading import sandbox, syscalls
 from tools.grading.judging import Judgement, judge
 from tools.grading.sandbox import Limits, Sandbox
 from tools.grading.submissions import Notebook, chapter_of, handed_in, key, plain
@@ -51,7 +51,14 @@ UNSAFE = """\
 {reason}
 Without it a submission runs with your rights. NOT contained: it can read and write your
 files, other submissions and these results among them, use the network, and leave processes
-behind. Contained: time and memory; and no code of a submission runs in the grader's process.
+behind that no limit counts. Contained: the time and memory of processes that do not hide; and
+no code of a submission runs in the grader's process.
+"""
+
+UNFILTERED = """\
+{reason}
+So one thing is NOT contained: a program written to do harm can fill the machine's memory with
+what belongs to none of its processes (memfd, System V shared memory). All else is contained.
 """
 
 Row = dict[str, str]
@@ -245,6 +252,8 @@ def contained(unsafe: bool) -> bool:
     """
     reason = sandbox.missing()
     if reason is None:
+        if unfiltered := syscalls.missing():
+            print(UNFILTERED.format(reason=unfiltered), file=sys.stderr)
         return True
     warning = UNSAFE.format(reason=reason)
     if not unsafe:

@@ -17,6 +17,7 @@ What ran once is not run again until it changes.
 from __future__ import annotations
 
 import argparse
+import ast
 import asyncio
 import base64
 import hashlib
@@ -56,6 +57,7 @@ OUT = ROOT / "_build" / "pack"
 TITLE = "impediments-to-learning"
 DATE = (1980, 1, 1, 0, 0, 0)  # of every file, so that equal content gives equal archives
 KERNEL = "course-pack"
+CELL_SECONDS = 1800  # ends endless loops; a busy or slow machine must not stop a pack
 
 TEACHERS = {"solution", "teacher"}  # tags of cells that students do not get
 ABOUT_SOLUTIONS = re.compile(
@@ -243,18 +245,73 @@ def telling_lines(chapter: Chapter) -> Iterator[tuple[str, list[str]]]:
             yield cell.id, [line for line in lines if not line.startswith(dull)]
 
 
+class Erased(ast.NodeTransformer):
+    """Numbers names in the order of their first use, and takes ``torch.`` and ``float()`` away."""
+
+    def __init__(self) -> None:
+        """No name is known yet."""
+        self.names: dict[str, str] = {}
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        """A name becomes its number."""
+        return ast.Name(self.names.setdefault(node.id, str(len(self.names))))
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        """``torch.sqrt`` becomes ``sqrt``."""
+        if isinstance(node.value, ast.Name) and node.value.id in ("torch", "math"):
+            return ast.Name(node.attr)
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """``float(x)`` becomes ``x``."""
+        converts = isinstance(node.func, ast.Name) and node.func.id in ("float", "int", "bool")
+        if converts and len(node.args) == 1:
+            return self.visit(node.args[0])
+        return self.generic_visit(node)
+
+
+def forms(code: str) -> dict[str, int]:
+    """What a program computes, in other words or not: its expressions, and how long each is.
+
+    What is too short to tell, such as a sum of two, is left out; all of what is not Python.
+    """
+    try:
+        nodes = list(ast.walk(ast.parse(code)))
+    except SyntaxError:
+        return {}
+    steps = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Compare, ast.Subscript, ast.Attribute, ast.IfExp)
+    found = {}
+    for node in nodes:
+        if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return)) and node.value:
+            length = sum(isinstance(part, steps) for part in ast.walk(node.value))
+            if length >= 3:
+                found[ast.dump(Erased().visit(node.value))] = length
+    return found
+
+
+def telling_forms(chapter: Chapter) -> Iterator[tuple[str, dict[str, int]]]:
+    """For each solution what it computes."""
+    for cell in chapter.stored.cells:
+        if "solution" in cell.metadata.get("tags", []):
+            yield cell.id, forms(cell.source)
+
+
 def leaks(chapters: Sequence[Chapter], files: Mapping[str, str]) -> list[str]:
-    """The solutions of which most stands in some file.
+    """The solutions of which most stands in some file, word for word or with other names.
 
     Single lines may: a loop, or a step that the chapter itself shows.
     """
     texts = {name: squeezed(text) for name, text in files.items()}
+    programs = {name: forms(text) for name, text in files.items()}
     found = []
     for chapter in chapters:
-        for name, lines in telling_lines(chapter):
+        for (name, lines), (_, said) in zip(
+            telling_lines(chapter), telling_forms(chapter), strict=True
+        ):
             for file, text in texts.items():
                 share = sum(len(line) for line in lines if line in text)
-                if share > sum(map(len, lines)) / 2:
+                same = sum(length for form, length in said.items() if form in programs[file])
+                if share > sum(map(len, lines)) / 2 or same > sum(said.values()) / 2:
                     found.append(f"{chapter.path.name}#{name} stands in {file}")
     return found
 
@@ -320,7 +377,7 @@ async def try_out(path: Path, package_in: Path, turn: asyncio.Semaphore) -> None
         libraries = os.pathsep.join({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
         environment = {"PYTHONPATH": libraries, "TMPDIR": str(package_in)}
         try:
-            seconds = await run_cells(notebook, path, environment, KERNEL)
+            seconds = await run_cells(notebook, path, environment, KERNEL, CELL_SECONDS)
         except ChapterError as error:
             raise PackError(str(error)) from None
     print(f"{path.parent.name}/{path.name}: runs, {seconds:.1f} s", flush=True)

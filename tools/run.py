@@ -90,7 +90,11 @@ async def execute(path: Path, environment: Mapping[str, str] | None = None) -> E
 
 
 async def run_cells(
-    notebook: NotebookNode, path: Path, environment: Mapping[str, str], kernel: str = "python3"
+    notebook: NotebookNode,
+    path: Path,
+    environment: Mapping[str, str],
+    kernel: str = "python3",
+    cell_seconds: int = CELL_SECONDS,
 ) -> float:
     """Run a notebook as it stands, as if it lay at ``path``, and return the seconds it took.
 
@@ -101,7 +105,7 @@ async def run_cells(
     client = NotebookClient(
         notebook,
         kernel_name=kernel,
-        timeout=CELL_SECONDS,
+        timeout=cell_seconds,
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],  # else each kernel remarks on its transport
         coalesce_streams=True,

@@ -20,12 +20,7 @@ def rolling_downhill(answer: Callable[..., Any]) -> str | None:
     """Exercise 1: momentum, held against torch.optim.SGD."""
     for rate, m, steps in ((0.1, 0.0, 2), (0.1, 0.9, 1), (0.1, 0.5, 3), (0.02, 0.9, 12)):
         start = torch.tensor([1.0, -2.0], dtype=torch.float64)
-        w = start.clone().requires_grad_()
-        optimizer = torch.optim.SGD([w], lr=rate, momentum=m)
-        for _ in range(steps):
-            w.grad = _slope(w.detach())
-            optimizer.step()
-        truth = w.detach()
+        truth = _descended(start, rate, steps, momentum=m)
         said = as_tensor(answer(start.clone(), _slope, rate, m, steps))
         if said.shape != truth.shape:
             return f"for two weights the answer has two numbers, yours has {tuple(said.shape)}."
@@ -34,13 +29,13 @@ def rolling_downhill(answer: Callable[..., Any]) -> str | None:
         told = f"rate {rate}, m = {m}, {steps} steps: "
         if _loss(said) > _loss(start):
             return told + "the loss rose. Which way does a gradient point?"
-        if _near(said, _rolled(start, rate, m, steps, average=True)):
+        if _near(said, _descended(start, (1 - m) * rate, steps, momentum=m)):
             return told + "your velocity is an average of gradients. What is it in torch?"
-        if _near(said, _rolled(start, rate, 0.0, steps)):
+        if _near(said, _descended(start, rate, steps)):
             return told + "the velocity remembers nothing from step to step."
-        if _near(said, _rolled(start, rate, m, steps, late=True)):
+        if _near(said, _descended(start, rate, steps, late=True, momentum=m)):
             return told + "the weights moved by the velocity before this gradient entered it."
-        if _near(said, _rolled(start, rate, m, steps, twice=True)):
+        if _near(said, _descended(start, rate, steps, momentum=m, nesterov=m > 0)):
             return told + "the newest gradient counts twice, as in Nesterov's step."
         return told + "do the first two by hand. Which velocity moves the weights in the second?"
     return None
@@ -54,22 +49,18 @@ def _loss(w: Tensor) -> float:
     return float((torch.tensor([0.5, 1.5], dtype=torch.float64) * w**2 + w**4 / 40).sum())
 
 
-def _rolled(
-    w: Tensor,
-    rate: float,
-    m: float,
-    steps: int,
-    average: bool = False,
-    late: bool = False,
-    twice: bool = False,
+def _descended(
+    start: Tensor, rate: float, steps: int, late: bool = False, **settings: float
 ) -> Tensor:
-    v = torch.zeros_like(w)
+    """Where torch.optim.SGD arrives; if ``late``, it gets each gradient one step after its time."""
+    w = start.clone().requires_grad_()
+    optimizer = torch.optim.SGD([w], lr=rate, **settings)
+    gradient = torch.zeros_like(start)
     for _ in range(steps):
-        gradient = _slope(w)
-        new = m * v + (1 - m if average else 1.0) * gradient
-        w = w - rate * (v if late else gradient + m * new if twice else new)
-        v = new
-    return w
+        last, gradient = gradient, _slope(w.detach())
+        w.grad = last if late else gradient
+        optimizer.step()
+    return w.detach()
 
 
 def best_rate(answer: Callable[..., Any]) -> str | None:

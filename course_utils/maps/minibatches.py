@@ -18,7 +18,7 @@ from course_utils.seeding import generator
 ROWS = 2000
 SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
 TIMES = (0, 25, 50, 75, 100, 150)
-COMPARED = 12  # minibatches, or as many as there are
+COMPARED = 8  # minibatches, or as many as there are
 # tr Σ/|G|² at the times of the map, geometric means over the seeds 900 to 904: from single
 # examples' gradients, and not from cosines of minibatches
 NOISE_SCALE = (0.28, 0.6, 2.3, 210.0, 160.0, 95.0)

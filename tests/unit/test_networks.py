@@ -307,6 +307,13 @@ def test_steps_to_loss_refuses_a_window_that_does_not_fit():
         cu.steps_to_loss(torch.zeros(1, 3), target=1, window=4)
 
 
+@pytest.mark.parametrize("shape", [(4,), (3, 5, 4), (1, 1, 5, 4)])
+def test_fit_refuses_inputs_that_do_not_fit(shape):
+    net, labels = cu.MLP([4, 2], "relu", seeds=[0, 1]), torch.zeros(5, dtype=torch.int64)
+    with pytest.raises(ValueError, match=r"or \(2, examples, n_in\), got \("):
+        cu.fit(net, torch.zeros(shape), labels, rates=0.1, steps=1, batch=2, seeds=[0, 1])
+
+
 @pytest.mark.parametrize("count", [4, 6])
 def test_fit_and_accuracy_refuse_labels_that_do_not_fit(count):
     net, inputs = cu.MLP([4, 2], "relu", seeds=[0]), torch.zeros(5, 4)

@@ -13,7 +13,6 @@ import os
 import resource
 import select
 import signal
-import subprocess
 import tempfile
 import threading
 import time
@@ -28,7 +27,7 @@ import psutil
 import course_utils.checks
 from course_utils import exercises
 from tools.grading import values
-from tools.grading.sandbox import PROCESSES, Limits, Sandbox
+from tools.grading.sandbox import FILES, IN_MEMORY, PROCESSES, Limits, Sandbox
 
 LINE = 24 << 20  # bytes of one message
 PARTS = 400_000  # of one message: each is an object out here
@@ -72,15 +71,8 @@ class Submission:
         self.line = bytearray()  # what came after the last whole line
         self.deadline = time.monotonic() + limits.seconds
         self.folder = tempfile.TemporaryDirectory(prefix="submission-")
-        self.process = subprocess.Popen(
-            sandbox.command(limits),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=sandbox.environment(self.folder.name),
-            cwd=self.folder.name,
-            start_new_session=True,
-        )
+        self.contained = sandbox.contained
+        self.process = sandbox.start(limits, self.folder.name)
         self.printed: deque[bytes] = deque()
         self.over = threading.Event()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
@@ -109,15 +101,17 @@ class Submission:
     # --- watching ----------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """End the process when it takes too much time, memory or too many processes."""
+        """End the process when it takes too much time, memory, processes or files."""
         while not self.over.wait(WATCH_SECONDS):
             if time.monotonic() > self.deadline:
                 self._stop(f"stopped after {self.limits.seconds} seconds")
-            memory, processes = self._taken()
+            memory, processes, files = self._taken()
             if memory > self.limits.memory:
                 self._stop(f"stopped at {memory / 2**30:.1f} GB of memory")
             if processes > PROCESSES:
                 self._stop(f"stopped at {processes} processes")
+            if files > FILES:
+                self._stop(f"stopped at {files} files")
 
     def _family(self) -> list[psutil.Process]:
         with contextlib.suppress(psutil.Error):
@@ -125,12 +119,24 @@ class Submission:
             return [first, *first.children(recursive=True)]
         return []
 
-    def _taken(self) -> tuple[int, int]:
-        memory, family = 0, self._family()
+    def _taken(self) -> tuple[int, int, int]:
+        """Memory, processes, and files: open ones and those in its folders in memory.
+
+        For each file the kernel keeps something that is in no process's memory.
+        """
+        memory, files, family = 0, 0, self._family()
         for process in family:
             with contextlib.suppress(psutil.Error):
                 memory += process.memory_info().rss
-        return memory, len(family)
+                files += process.num_fds()
+        if (
+            family and self.contained and self.received
+        ):  # else what is seen may be the machine's folders
+            for place in IN_MEMORY:
+                with contextlib.suppress(OSError):
+                    there = os.statvfs(f"/proc/{family[-1].pid}/root{place}")
+                    files += there.f_files - there.f_ffree
+        return memory, len(family), files
 
     def _stop(self, why: str) -> None:
         if self.trouble is None:

@@ -8,6 +8,7 @@ anybody's. Bubblewrap comes from the distribution (``apt-get install bubblewrap`
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import site
 import subprocess
@@ -21,10 +22,13 @@ from pathlib import Path
 import matplotlib
 
 from tools.chapters import ROOT
+from tools.grading import syscalls
 
-HOME = "/tmp/student"  # all that a submission can write to; it ends with the submission
+HOME = "/tmp/student"  # with /dev/shm all that it can write to; they end with it
 COURSE = "/tmp/course"
-DISK = 64 << 20  # bytes, in memory
+IN_MEMORY = (HOME, "/dev/shm")
+DISK = 64 << 20  # bytes, for each of them
+FILES = 2_000  # open ones of all processes, and those in memory
 PROCESSES = 48  # threads count, too
 FIRST_USER = 200_000  # no user has numbers as high
 HERE = Path(__file__).parent
@@ -46,20 +50,41 @@ class Sandbox:
     course: Path
     contained: bool
 
-    def command(self, limits: Limits) -> list[str]:
-        """The command that starts the student's side."""
+    def start(self, limits: Limits, folder: str) -> subprocess.Popen[bytes]:
+        """The student's side, started, with pipes to it.
+
+        Without a sandbox ``folder`` is where the submission runs.
+        """
+        rules, writing = os.pipe()
+        with open(writing, "wb") as pipe:
+            if not syscalls.missing():
+                pipe.write(syscalls.program(platform.machine()))
+        try:
+            return subprocess.Popen(
+                self.command(limits, rules),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self.environment(folder),
+                cwd=folder,
+                start_new_session=True,
+                pass_fds=[rules],
+            )
+        finally:
+            os.close(rules)
+
+    def command(self, limits: Limits, rules: int) -> list[str]:
+        """The command that starts the student's side; ``rules`` is where the filter is read."""
         inside = Path(COURSE) if self.contained else self.course
         python = [sys.executable, str(inside / "student_side.py")]
         python += [str(number) for number in (limits.cell_seconds, limits.memory, DISK)]
         if not self.contained:
             return python
-        return [*bubblewrap(self.course), *python, str(PROCESSES), str(_unused_user())]
+        filtered = [] if syscalls.missing() else ["--seccomp", str(rules)]
+        return [*bubblewrap(self.course), *filtered, *python, str(PROCESSES), str(_unused_user())]
 
     def environment(self, folder: str) -> dict[str, str]:
-        """The variables that the student's side sees; nothing of the teacher's is among them.
-
-        Without a sandbox ``folder`` is where the submission runs.
-        """
+        """The variables that the student's side sees; nothing of the teacher's is among them."""
         inside = COURSE if self.contained else str(self.course)
         home = HOME if self.contained else folder
         threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -98,13 +123,15 @@ def bubblewrap(course: Path) -> list[str]:
     arguments = ["bwrap", *users, "--unshare-pid", "--unshare-net", "--unshare-ipc"]
     arguments += ["--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--new-session"]
     arguments += ["--proc", "/proc", "--dev", "/dev"]
+    # Memory mapped from /dev/zero and shared would be held by no process.
+    arguments += ["--dev-bind", "/dev/null", "/dev/zero"]
     for path in bound():
         arguments += _read_only(path, path)
     for folder in site.getsitepackages():  # an installed course would bring its checks
         if (installed := Path(folder) / "course_utils").is_dir():
-            arguments += ["--tmpfs", str(installed)]
+            arguments += ["--tmpfs", str(installed), "--remount-ro", str(installed)]
     arguments += _read_only(course, Path(COURSE))
-    for place in (HOME, "/dev/shm"):
+    for place in IN_MEMORY:
         arguments += ["--perms", "1777", "--size", str(DISK), "--tmpfs", place]
     return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
 
@@ -136,16 +163,11 @@ def missing() -> str | None:
         if ROOT.is_relative_to(path):
             return f"the sandbox shows {path}, and the course with its checks lies in it: {ROOT}."
     with made(True) as box:  # an empty notebook, run as all are
-        result = subprocess.run(
-            box.command(Limits()),
-            input='{"notebook": "{\\"cells\\": []}"}\n',
-            env=box.environment(HOME),
-            capture_output=True,
-            text=True,
-        )
-    if '{"end": true}' in result.stdout:
+        process = box.start(Limits(), "/")
+        answer, errors = process.communicate(b'{"notebook": "{\\"cells\\": []}"}\n')
+    if b'{"end": true}' in answer:
         return None
-    said = (result.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+    said = (errors.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"])[-1]
     return f"bubblewrap is installed, and does not work on this system: {said}"
 
 
