@@ -91,6 +91,40 @@ def test_a_lead_does_not_end_with_a_question_that_is_answered() -> None:
     assert typeset.lead(text, 100, 45).endswith("Because it is.")
 
 
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("**Folding.** " + "Long words. " * 12, "**Folding.** Long words."),
+        (
+            "It hardly notices: *Going deeper*. Then more is said.",
+            "It hardly notices: *Going deeper*.",
+        ),
+        ("Few words. " + "And then a long sentence" * 4 + ".", "Few words. And then"),
+    ],
+)
+def test_a_lead_does_not_end_in_the_air(text: str, expected: str) -> None:
+    assert typeset.lead(text, 30, 12).startswith(expected)
+
+
+def formulas_of(text: str) -> list[str]:
+    """The words on the slides of formulas."""
+    cell = new_markdown_cell(
+        f"# 1. A title\n\nWords.\n\n## 1.1 S\n\nOpening.\n\n{text}", id="title"
+    )
+    made = deck.deck_of(new_notebook(cells=[cell])).slides
+    return [re.sub(r"<span.*</span>", "=", s.body) for s in made if s.kind == "formula"]
+
+
+def test_a_formula_is_not_alone_with_then_or_hence() -> None:
+    (words,) = formulas_of("First this is said. Let $u$ be that.\n\nMore is true. Then\n\n$$a$$")
+    assert "<p>More is true. Then</p>" in words
+
+
+def test_a_sentence_with_two_formulas_is_one_slide() -> None:
+    (words,) = formulas_of("For each unit, over all of the examples,\n\n$$a,$$\n\n$$b.$$")
+    assert words.count("<p>") == 1
+
+
 def test_long_printed_text_goes_on_and_is_cut_at_empty_lines() -> None:
     visit = "\n".join(["line"] * 5)
     made = deck.Deck("t")

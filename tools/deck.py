@@ -35,6 +35,7 @@ from nbformat import NotebookNode
 from tools.chapters import CHECK_MIME, CLAIM_MIME, SETUP_ID
 from tools.markdown import ADMONITIONS
 from tools.typeset import (
+    SHORT,
     Block,
     blocks_of,
     characters,
@@ -197,12 +198,23 @@ def paragraph(source: str) -> str:
     return f"<p>{inline(source)}</p>"
 
 
-def context_of(text: str) -> str:
-    """What leads to a formula: the statement in bold, and the last sentence."""
+def leading_to(text: str) -> str:
+    """The last sentence before a formula; if it is "Then" or "Hence", also what it follows."""
     parts = sentences(text)
-    bold = [part for part in parts[:-1] if BOLD.search(part)][-1:]
-    chosen = " ".join([*bold, parts[-1]]) if parts else ""
-    return chosen if len(plain(chosen)) <= CONTEXT + 60 else parts[-1]
+    first = len(parts) - 1
+    while first > 0 and characters(" ".join(parts[first:])) < SHORT:
+        if characters(" ".join(parts[first - 1 :])) > CONTEXT:
+            break
+        first -= 1
+    return " ".join(parts[first:])
+
+
+def context_of(text: str, last: str) -> str:
+    """What leads to a formula: the statement in bold, and the last words."""
+    before = sentences(" ".join(text.split()).removesuffix(last))
+    bold = [part for part in before if BOLD.search(part)][-1:]
+    chosen = " ".join([*bold, last])
+    return chosen if characters(chosen) <= CONTEXT + 60 else last
 
 
 @dataclass
@@ -304,8 +316,15 @@ class Text:
     def add_formula(self, tex: str) -> None:
         """A slide for a displayed formula, below the words that lead to it."""
         before = self.waiting[-1].rest if self.waiting else ""
-        context = context_of(before) if before else ""
-        self.open(sentences(before)[-1] if before else "")
+        slide = self.deck.slides[-1] if self.deck.slides else None
+        if slide and slide.kind == "formula" and not self.waiting and not self.heading:
+            slide.body += to_html(tex)  # the same sentence goes on
+            return
+        last = leading_to(before) if before else ""
+        if self.heading and len(self.waiting) == 1:
+            last = sentences(before)[-1]  # the rest opens the section
+        context = context_of(before, last) if before else ""
+        self.open(last)
         for said in self.waiting:
             self.deck.say(said.full)
         self.waiting = []
@@ -339,7 +358,7 @@ class Text:
 
 def add_points(deck: Deck, texts: list[Said]) -> None:
     """Slides with the first sentences of each paragraph; the paragraphs are the notes."""
-    room = TEXT if len(texts) == 1 else max(130, min(240, TEXT // len(texts)))
+    room = TEXT if len(texts) == 1 else TEXT // 2
     short = {lead(said.rest, room): said for said in texts}
     for group in packed(list(short), TEXT + 40, characters):
         if len(group) == 1:

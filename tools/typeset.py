@@ -61,7 +61,7 @@ def formula(tex: str, display: bool, output: str) -> str:
 
 # A comma stays with its formula, as on the site (book/_ext/math_punctuation.py).
 OPENING, CLOSING = re.compile(r"[(\[“‘]+$"), re.compile(r"^[^\s]+")
-LONGEST = 25  # characters of TeX; a longer formula must be free to break
+LONGEST = 50  # characters of TeX; a longer formula must be free to break
 
 
 def keep_together(state: StateCore) -> None:
@@ -210,14 +210,24 @@ def sentences(paragraph: str) -> list[str]:
     return [show.sub(lambda m: hidden[int(m[1])], piece) for piece in found if piece]
 
 
+ALL_EMPHASISED = re.compile(r"(\*+|_+)[^*_]+\1\W?")
+SHORT = 60  # characters: fewer seldom say anything by themselves
+MORE = 160  # characters beyond the limit, where the words would end in the air
+
+
+def dangles(sentence: str) -> bool:
+    """Whether a sentence waits for the next: a question, a colon, a heading within the line."""
+    return sentence.rstrip('*_”"').endswith(("?", ":")) or bool(ALL_EMPHASISED.fullmatch(sentence))
+
+
 def lead(paragraph: str, at_most: int, at_least: int | None = None) -> str:
     """The first sentences of a paragraph: one at least, and more while there is room.
 
-    It does not end with a question that the next sentence answers.
+    It does not end with words that the next sentence answers, and it is not only a few words.
 
     Args:
         paragraph: the text.
-        at_most: characters, unless the first sentence alone is longer.
+        at_most: characters, unless the words would end in the air.
         at_least: from how many characters on it may end; two thirds of ``at_most`` by default.
     """
     enough = 2 * at_most // 3 if at_least is None else at_least
@@ -225,11 +235,12 @@ def lead(paragraph: str, at_most: int, at_least: int | None = None) -> str:
     count = 1
     while count < len(parts):
         taken, longer = " ".join(parts[:count]), " ".join(parts[: count + 1])
-        question = parts[count - 1].rstrip('*_”"').endswith("?")
-        if len(plain(longer)) > at_most + 60 * question:
-            count -= question and count > 1
+        in_the_air = dangles(parts[count - 1])
+        more = MORE * (in_the_air or characters(taken) < SHORT)
+        if characters(longer) > at_most + more:
+            count -= in_the_air and count > 1
             break
-        if len(plain(taken)) >= enough and not question:
+        if characters(taken) >= enough and not in_the_air:
             break
         count += 1
     return " ".join(parts[:count])
