@@ -125,6 +125,12 @@ def test_a_sentence_with_two_formulas_is_one_slide() -> None:
     assert words.count("<p>") == 1
 
 
+def test_a_bar_in_the_notes_lies_above_its_letter() -> None:
+    """As an accent it is drawn into the letter where no font has the mathematics."""
+    page = typeset.notes_html(r"The mean $\bar y$ moves.")
+    assert "<mover><mi>y</mi><mo>ˉ</mo></mover>" in page
+
+
 def test_long_printed_text_goes_on_and_is_cut_at_empty_lines() -> None:
     visit = "\n".join(["line"] * 5)
     made = deck.Deck("t")
