@@ -125,6 +125,22 @@ def test_a_sentence_with_two_formulas_is_one_slide() -> None:
     assert words.count("<p>") == 1
 
 
+@pytest.mark.parametrize(
+    "sizes, expected",
+    [
+        ([4, 4, 4, 2], [[4, 4], [4, 2]]),  # and not [4, 4, 2] after a lonely 4
+        ([3, 3, 3, 3, 3], [[3, 3], [3, 3, 3]]),
+        ([20, 1, 1], [[20], [1, 1]]),
+        ([5, 5], [[5, 5]]),
+        ([], []),
+    ],
+)
+def test_pieces_come_in_few_groups_and_none_is_left_over(
+    sizes: list[int], expected: list[list[int]]
+) -> None:
+    assert typeset.packed(sizes, 10, lambda size: size) == expected
+
+
 def test_a_bar_in_the_notes_lies_above_its_letter() -> None:
     """As an accent it is drawn into the letter where no font has the mathematics."""
     page = typeset.notes_html(r"The mean $\bar y$ moves.")
@@ -194,7 +210,7 @@ def test_a_long_table_goes_on_and_keeps_its_groups() -> None:
     rows = group * 7
     made = deck.Deck("t")
     deck.add_table(made, f"<table><thead><tr><th>h</th></tr></thead><tbody>{rows}</tbody></table>")
-    assert [slide.body.count("<td>") for slide in made.slides] == [9, 9, 3]
+    assert [slide.body.count("<td>") for slide in made.slides] == [6, 6, 9]
     assert all(slide.body.count("<thead>") == 1 for slide in made.slides)
 
 

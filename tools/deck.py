@@ -605,7 +605,7 @@ def add_table(deck: Deck, page: str) -> None:
     if table.tbody is None or not rows:
         deck.add("table", str(table))
         return
-    for units in list(packed(list(units_of(rows)), ROWS, lines_of)):
+    for units in packed(list(units_of(rows)), ROWS, lines_of):
         table.tbody.clear()
         table.tbody.extend(row for unit in units for row in unit)
         deck.add("table", str(table))

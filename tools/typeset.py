@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -253,27 +253,28 @@ def characters(text: str) -> int:
     return len(plain(text))
 
 
-def packed(pieces: Sequence[T], at_most: int, size: Callable[[T], int]) -> Iterator[list[T]]:
-    """Pieces in groups of at most such a size, and of about equal size.
+def packed(pieces: Sequence[T], at_most: int, size: Callable[[T], int]) -> list[list[T]]:
+    """Pieces in as few groups as possible, and these as equal as possible.
 
     Args:
-        pieces: what is packed; one that is too large is alone in its group.
+        pieces: what is packed, in order; one that is too large is alone in its group.
         at_most: the size of a group.
         size: the size of a piece.
     """
-    total = sum(map(size, pieces))
-    groups = max(1, -(-total // at_most))
-    group: list[T] = []
-    filled = 0
-    for piece in pieces:
-        more = size(piece)
-        if group and (filled + more / 2 > total / groups or filled + more > at_most):
-            yield group
-            group, filled = [], 0
-        group.append(piece)
-        filled += more
-    if group:
-        yield group
+    sizes = [size(piece) for piece in pieces]
+    # Of the first pieces, none, one, two and so on: how many groups, the sum of the squares
+    # of their sizes, and where they end.
+    best: list[tuple[int, int, list[int]]] = [(0, 0, [])]
+    for end in range(1, len(sizes) + 1):
+        ways = []
+        for start in range(end):
+            filled = sum(sizes[start:end])
+            if filled <= at_most or start == end - 1:
+                count, squares, ends = best[start]
+                ways.append((count + 1, squares + filled**2, [*ends, end]))
+        best.append(min(ways))
+    ends = best[-1][2]
+    return [list(pieces[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def code_html(source: str) -> str:
