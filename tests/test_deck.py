@@ -147,6 +147,19 @@ def test_a_bar_in_the_notes_lies_above_its_letter() -> None:
     assert "<mover><mi>y</mi><mo>ˉ</mo></mover>" in page
 
 
+def test_a_formula_that_ends_a_sentence_is_not_alone() -> None:
+    text = "For each unit, over all of the examples,\n\n$$a,$$\n\nand so the mean is\n\n$$b.$$"
+    (words,) = formulas_of(text)
+    assert words.count("<p>") == 2
+    assert "<p>and so the mean is</p>" in words
+
+
+def test_a_number_in_a_table_is_not_broken_at_its_hyphen() -> None:
+    made = deck.Deck("t")
+    deck.add_table(made, "<table><tbody><tr><th>1e-2</th><td>two words</td></tr></tbody></table>")
+    assert '<th class="word">1e-2</th><td>two words</td>' in made.slides[0].body
+
+
 def test_long_printed_text_goes_on_and_is_cut_at_empty_lines() -> None:
     visit = "\n".join(["line"] * 5)
     made = deck.Deck("t")
@@ -210,7 +223,7 @@ def test_a_long_table_goes_on_and_keeps_its_groups() -> None:
     rows = group * 7
     made = deck.Deck("t")
     deck.add_table(made, f"<table><thead><tr><th>h</th></tr></thead><tbody>{rows}</tbody></table>")
-    assert [slide.body.count("<td>") for slide in made.slides] == [6, 6, 9]
+    assert [slide.body.count("<td") for slide in made.slides] == [6, 6, 9]
     assert all(slide.body.count("<thead>") == 1 for slide in made.slides)
 
 

@@ -317,8 +317,11 @@ class Text:
         """A slide for a displayed formula, below the words that lead to it."""
         before = self.waiting[-1].rest if self.waiting else ""
         slide = self.deck.slides[-1] if self.deck.slides else None
-        if slide and slide.kind == "formula" and not self.waiting and not self.heading:
+        nothing_new = not self.heading and not any(said.rest for said in self.waiting)
+        if slide and slide.kind == "formula" and nothing_new:
             slide.body += to_html(tex)  # the same sentence goes on
+            slide.notes += [said.full for said in self.waiting]
+            self.waiting = []
             return
         last = leading_to(before) if before else ""
         if self.heading and len(self.waiting) == 1:
@@ -592,6 +595,12 @@ def lines_of(unit: list[Tag]) -> int:
     return sum(1 + len(row.get_text()) // CHARACTERS_A_ROW for row in unit)
 
 
+def add_class(tag: Tag, name: str) -> None:
+    """Give an element one more class."""
+    classes = [each for each in tag.get_attribute_list("class") if each]
+    tag["class"] = " ".join([*classes, name])
+
+
 def add_table(deck: Deck, page: str) -> None:
     """Slides with a table; a long one goes on under the same heading."""
     table = BeautifulSoup(page, "html.parser").table
@@ -599,9 +608,11 @@ def add_table(deck: Deck, page: str) -> None:
     del table["border"]
     rows = table.tbody.find_all("tr") if table.tbody else []
     cells = [cell for row in rows for cell in row.find_all(["th", "td"])]
+    for cell in table.find_all(["th", "td"]):
+        if len(cell.get_text().split()) == 1:  # such as 1e-2, which has a hyphen
+            add_class(cell, "word")
     if all(len(cell.get_text()) <= CHARACTERS_A_CELL for cell in cells):
-        classes = [name for name in table.get_attribute_list("class") if name]
-        table["class"] = " ".join([*classes, "short-cells"])
+        add_class(table, "short-cells")
     if table.tbody is None or not rows:
         deck.add("table", str(table))
         return
