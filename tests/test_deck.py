@@ -91,6 +91,84 @@ def test_a_lead_does_not_end_with_a_question_that_is_answered() -> None:
     assert typeset.lead(text, 100, 45).endswith("Because it is.")
 
 
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("**Folding.** " + "Long words. " * 12, "**Folding.** Long words."),
+        (
+            "It hardly notices: *Going deeper*. Then more is said.",
+            "It hardly notices: *Going deeper*.",
+        ),
+        ("Few words. " + "And then a long sentence" * 4 + ".", "Few words. And then"),
+    ],
+)
+def test_a_lead_does_not_end_in_the_air(text: str, expected: str) -> None:
+    assert typeset.lead(text, 30, 12).startswith(expected)
+
+
+def formulas_of(text: str) -> list[str]:
+    """The words on the slides of formulas."""
+    cell = new_markdown_cell(
+        f"# 1. A title\n\nWords.\n\n## 1.1 S\n\nOpening.\n\n{text}", id="title"
+    )
+    made = deck.deck_of(new_notebook(cells=[cell])).slides
+    return [re.sub(r"<span.*</span>", "=", s.body) for s in made if s.kind == "formula"]
+
+
+def test_a_formula_is_not_alone_with_then_or_hence() -> None:
+    (words,) = formulas_of("First this is said. Let $u$ be that.\n\nMore is true. Then\n\n$$a$$")
+    assert "<p>More is true. Then</p>" in words
+
+
+def test_a_sentence_with_two_formulas_is_one_slide() -> None:
+    (words,) = formulas_of("For each unit, over all of the examples,\n\n$$a,$$\n\n$$b.$$")
+    assert words.count("<p>") == 1
+
+
+@pytest.mark.parametrize(
+    "sizes, expected",
+    [
+        ([4, 4, 4, 2], [[4, 4], [4, 2]]),  # and not [4, 4, 2] after a lonely 4
+        ([3, 3, 3, 3, 3], [[3, 3], [3, 3, 3]]),
+        ([20, 1, 1], [[20], [1, 1]]),
+        ([5, 5], [[5, 5]]),
+        ([], []),
+    ],
+)
+def test_pieces_come_in_few_groups_and_none_is_left_over(
+    sizes: list[int], expected: list[list[int]]
+) -> None:
+    assert typeset.packed(sizes, 10, lambda size: size) == expected
+
+
+def test_a_bar_in_the_notes_lies_above_its_letter() -> None:
+    """As an accent it is drawn into the letter where no font has the mathematics."""
+    page = typeset.notes_html(r"The mean $\bar y$ moves.")
+    assert "<mover><mi>y</mi><mo>ˉ</mo></mover>" in page
+
+
+def test_a_formula_that_ends_a_sentence_is_not_alone() -> None:
+    text = "For each unit, over all of the examples,\n\n$$a,$$\n\nand so the mean is\n\n$$b.$$"
+    (words,) = formulas_of(text)
+    assert words.count("<p>") == 2
+    assert "<p>and so the mean is</p>" in words
+
+
+def test_a_number_in_a_table_is_not_broken_at_its_hyphen() -> None:
+    made = deck.Deck("t")
+    deck.add_table(made, "<table><tbody><tr><th>1e-2</th><td>two words</td></tr></tbody></table>")
+    assert '<th class="word">1e-2</th><td>two words</td>' in made.slides[0].body
+
+
+def test_long_printed_text_goes_on_and_is_cut_at_empty_lines() -> None:
+    visit = "\n".join(["line"] * 5)
+    made = deck.Deck("t")
+    deck.add_printed(made, "\n\n".join([visit] * 6))
+    assert [slide.body.count("line") for slide in made.slides] == [15, 15]
+    deck.add_printed(made, visit)
+    assert made.slides[-1].body == f'<pre class="printed">{visit}</pre>'
+
+
 def small(slide_type: str | None) -> deck.Deck:
     """A deck of a title, a table and a remark with a slide type."""
     page = "<table><tbody><tr><td>1</td></tr></tbody></table>"
@@ -145,7 +223,7 @@ def test_a_long_table_goes_on_and_keeps_its_groups() -> None:
     rows = group * 7
     made = deck.Deck("t")
     deck.add_table(made, f"<table><thead><tr><th>h</th></tr></thead><tbody>{rows}</tbody></table>")
-    assert [slide.body.count("<td>") for slide in made.slides] == [9, 9, 3]
+    assert [slide.body.count("<td") for slide in made.slides] == [6, 6, 9]
     assert all(slide.body.count("<thead>") == 1 for slide in made.slides)
 
 

@@ -35,6 +35,7 @@ from nbformat import NotebookNode
 from tools.chapters import CHECK_MIME, CLAIM_MIME, SETUP_ID
 from tools.markdown import ADMONITIONS
 from tools.typeset import (
+    SHORT,
     Block,
     blocks_of,
     characters,
@@ -58,6 +59,7 @@ CONTEXT = 230  # beside a formula, or under a heading
 TEXT = 380  # on a slide of text
 CAPTION = 170  # below a table
 CODE_LINES = 14
+PRINTED_LINES, PRINTED_WIDTH = 18, 80
 CLAIMS_A_SLIDE = 4
 ROWS = 11  # of a table
 CHARACTERS_A_ROW, CHARACTERS_A_CELL = 70, 30
@@ -196,12 +198,23 @@ def paragraph(source: str) -> str:
     return f"<p>{inline(source)}</p>"
 
 
-def context_of(text: str) -> str:
-    """What leads to a formula: the statement in bold, and the last sentence."""
+def leading_to(text: str) -> str:
+    """The last sentence before a formula; if it is "Then" or "Hence", also what it follows."""
     parts = sentences(text)
-    bold = [part for part in parts[:-1] if BOLD.search(part)][-1:]
-    chosen = " ".join([*bold, parts[-1]]) if parts else ""
-    return chosen if len(plain(chosen)) <= CONTEXT + 60 else parts[-1]
+    first = len(parts) - 1
+    while first > 0 and characters(" ".join(parts[first:])) < SHORT:
+        if characters(" ".join(parts[first - 1 :])) > CONTEXT:
+            break
+        first -= 1
+    return " ".join(parts[first:])
+
+
+def context_of(text: str, last: str) -> str:
+    """What leads to a formula: the statement in bold, and the last words."""
+    before = sentences(" ".join(text.split()).removesuffix(last))
+    bold = [part for part in before if BOLD.search(part)][-1:]
+    chosen = " ".join([*bold, last])
+    return chosen if characters(chosen) <= CONTEXT + 60 else last
 
 
 @dataclass
@@ -303,8 +316,18 @@ class Text:
     def add_formula(self, tex: str) -> None:
         """A slide for a displayed formula, below the words that lead to it."""
         before = self.waiting[-1].rest if self.waiting else ""
-        context = context_of(before) if before else ""
-        self.open(sentences(before)[-1] if before else "")
+        slide = self.deck.slides[-1] if self.deck.slides else None
+        nothing_new = not self.heading and not any(said.rest for said in self.waiting)
+        if slide and slide.kind == "formula" and nothing_new:
+            slide.body += to_html(tex)  # the same sentence goes on
+            slide.notes += [said.full for said in self.waiting]
+            self.waiting = []
+            return
+        last = leading_to(before) if before else ""
+        if self.heading and len(self.waiting) == 1:
+            last = sentences(before)[-1]  # the rest opens the section
+        context = context_of(before, last) if before else ""
+        self.open(last)
         for said in self.waiting:
             self.deck.say(said.full)
         self.waiting = []
@@ -338,7 +361,7 @@ class Text:
 
 def add_points(deck: Deck, texts: list[Said]) -> None:
     """Slides with the first sentences of each paragraph; the paragraphs are the notes."""
-    room = TEXT if len(texts) == 1 else max(130, min(240, TEXT // len(texts)))
+    room = TEXT if len(texts) == 1 else TEXT // 2
     short = {lead(said.rest, room): said for said in texts}
     for group in packed(list(short), TEXT + 40, characters):
         if len(group) == 1:
@@ -515,7 +538,7 @@ def size_of(png: str) -> tuple[int, int]:
 def add_output(deck: Deck, output: NotebookNode) -> None:
     """Slides with one output."""
     if output.output_type == "stream":
-        deck.add("printed", f'<pre class="printed">{text_html(output.text)}</pre>')
+        add_printed(deck, output.text)
         return
     data = output.data
     page = data.get("text/html", "")
@@ -528,7 +551,23 @@ def add_output(deck: Deck, output: NotebookNode) -> None:
     elif "<table" in page:
         add_table(deck, page)
     else:
-        deck.add("printed", f'<pre class="printed">{text_html(data["text/plain"])}</pre>')
+        add_printed(deck, data["text/plain"])
+
+
+def add_printed(deck: Deck, text: str) -> None:
+    """Slides with printed text; a long one goes on, cut at empty lines where it has any."""
+
+    def height(part: str) -> int:
+        return sum(1 + len(line) // PRINTED_WIDTH for line in part.splitlines() or [""])
+
+    text = text.strip("\n")
+    parts, between = [text], ""
+    if height(text) > PRINTED_LINES:
+        between = "\n\n" if "\n\n" in text else "\n"
+        parts = text.split(between)
+    for group in packed(parts, PRINTED_LINES, height):
+        words = between.join(group)
+        deck.add("printed", f'<pre class="printed">{text_html(words)}</pre>')
 
 
 def add_figure(deck: Deck, output: NotebookNode) -> None:
@@ -556,6 +595,12 @@ def lines_of(unit: list[Tag]) -> int:
     return sum(1 + len(row.get_text()) // CHARACTERS_A_ROW for row in unit)
 
 
+def add_class(tag: Tag, name: str) -> None:
+    """Give an element one more class."""
+    classes = [each for each in tag.get_attribute_list("class") if each]
+    tag["class"] = " ".join([*classes, name])
+
+
 def add_table(deck: Deck, page: str) -> None:
     """Slides with a table; a long one goes on under the same heading."""
     table = BeautifulSoup(page, "html.parser").table
@@ -563,13 +608,15 @@ def add_table(deck: Deck, page: str) -> None:
     del table["border"]
     rows = table.tbody.find_all("tr") if table.tbody else []
     cells = [cell for row in rows for cell in row.find_all(["th", "td"])]
+    for cell in table.find_all(["th", "td"]):
+        if len(cell.get_text().split()) == 1:  # such as 1e-2, which has a hyphen
+            add_class(cell, "word")
     if all(len(cell.get_text()) <= CHARACTERS_A_CELL for cell in cells):
-        classes = [name for name in table.get_attribute_list("class") if name]
-        table["class"] = " ".join([*classes, "short-cells"])
+        add_class(table, "short-cells")
     if table.tbody is None or not rows:
         deck.add("table", str(table))
         return
-    for units in list(packed(list(units_of(rows)), ROWS, lines_of)):
+    for units in packed(list(units_of(rows)), ROWS, lines_of):
         table.tbody.clear()
         table.tbody.extend(row for unit in units for row in unit)
         deck.add("table", str(table))

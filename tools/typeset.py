@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -56,12 +56,14 @@ KINDS = {
 @cache
 def formula(tex: str, display: bool, output: str) -> str:
     """A formula in KaTeX's output ``htmlAndMathml``, or ``mathml`` alone."""
-    return KATEX.render(tex.strip(), {"displayMode": display, "output": output})
+    page: str = KATEX.render(tex.strip(), {"displayMode": display, "output": output})
+    # Without a font for mathematics Chromium draws MathML's accents into the letter below.
+    return page.replace(' accent="true"', "") if output == "mathml" else page
 
 
 # A comma stays with its formula, as on the site (book/_ext/math_punctuation.py).
 OPENING, CLOSING = re.compile(r"[(\[“‘]+$"), re.compile(r"^[^\s]+")
-LONGEST = 25  # characters of TeX; a longer formula must be free to break
+LONGEST = 50  # characters of TeX; a longer formula must be free to break
 
 
 def keep_together(state: StateCore) -> None:
@@ -210,14 +212,24 @@ def sentences(paragraph: str) -> list[str]:
     return [show.sub(lambda m: hidden[int(m[1])], piece) for piece in found if piece]
 
 
+ALL_EMPHASISED = re.compile(r"(\*+|_+)[^*_]+\1\W?")
+SHORT = 60  # characters: fewer seldom say anything by themselves
+MORE = 160  # characters beyond the limit, where the words would end in the air
+
+
+def dangles(sentence: str) -> bool:
+    """Whether a sentence waits for the next: a question, a colon, a heading within the line."""
+    return sentence.rstrip('*_”"').endswith(("?", ":")) or bool(ALL_EMPHASISED.fullmatch(sentence))
+
+
 def lead(paragraph: str, at_most: int, at_least: int | None = None) -> str:
     """The first sentences of a paragraph: one at least, and more while there is room.
 
-    It does not end with a question that the next sentence answers.
+    It does not end with words that the next sentence answers, and it is not only a few words.
 
     Args:
         paragraph: the text.
-        at_most: characters, unless the first sentence alone is longer.
+        at_most: characters, unless the words would end in the air.
         at_least: from how many characters on it may end; two thirds of ``at_most`` by default.
     """
     enough = 2 * at_most // 3 if at_least is None else at_least
@@ -225,11 +237,12 @@ def lead(paragraph: str, at_most: int, at_least: int | None = None) -> str:
     count = 1
     while count < len(parts):
         taken, longer = " ".join(parts[:count]), " ".join(parts[: count + 1])
-        question = parts[count - 1].rstrip('*_”"').endswith("?")
-        if len(plain(longer)) > at_most + 60 * question:
-            count -= question and count > 1
+        in_the_air = dangles(parts[count - 1])
+        more = MORE * (in_the_air or characters(taken) < SHORT)
+        if characters(longer) > at_most + more:
+            count -= in_the_air and count > 1
             break
-        if len(plain(taken)) >= enough and not question:
+        if characters(taken) >= enough and not in_the_air:
             break
         count += 1
     return " ".join(parts[:count])
@@ -240,27 +253,28 @@ def characters(text: str) -> int:
     return len(plain(text))
 
 
-def packed(pieces: Sequence[T], at_most: int, size: Callable[[T], int]) -> Iterator[list[T]]:
-    """Pieces in groups of at most such a size, and of about equal size.
+def packed(pieces: Sequence[T], at_most: int, size: Callable[[T], int]) -> list[list[T]]:
+    """Pieces in as few groups as possible, and these as equal as possible.
 
     Args:
-        pieces: what is packed; one that is too large is alone in its group.
+        pieces: what is packed, in order; one that is too large is alone in its group.
         at_most: the size of a group.
         size: the size of a piece.
     """
-    total = sum(map(size, pieces))
-    groups = max(1, -(-total // at_most))
-    group: list[T] = []
-    filled = 0
-    for piece in pieces:
-        more = size(piece)
-        if group and (filled + more / 2 > total / groups or filled + more > at_most):
-            yield group
-            group, filled = [], 0
-        group.append(piece)
-        filled += more
-    if group:
-        yield group
+    sizes = [size(piece) for piece in pieces]
+    # Of the first pieces, none, one, two and so on: how many groups, the sum of the squares
+    # of their sizes, and where they end.
+    best: list[tuple[int, int, list[int]]] = [(0, 0, [])]
+    for end in range(1, len(sizes) + 1):
+        ways = []
+        for start in range(end):
+            filled = sum(sizes[start:end])
+            if filled <= at_most or start == end - 1:
+                count, squares, ends = best[start]
+                ways.append((count + 1, squares + filled**2, [*ends, end]))
+        best.append(min(ways))
+    ends = best[-1][2]
+    return [list(pieces[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def code_html(source: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
+from pypdf import PdfReader
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -161,6 +164,20 @@ def test_the_speaker_view_shows_the_notes(driver: WebDriver, path: Path) -> None
         WebDriverWait(driver, 60).until(lambda d: notes.strip() in d.execute_script(said))
     finally:
         driver.execute_script("speaker.close()")
+
+
+def test_a_printed_deck_has_a_page_for_each_slide(driver: WebDriver, path: Path) -> None:
+    driver.get(f"{path.as_uri()}?print-pdf")
+    # The pages come a little after the deck is ready.
+    wait = WebDriverWait(driver, 60)
+    wait.until(lambda d: d.execute_script("return document.querySelector('.pdf-page')"))
+    titles = driver.execute_script("return Reveal.getSlides().map(s => s.innerText.trim())")
+    sheet = driver.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
+    printed = PdfReader(io.BytesIO(base64.b64decode(sheet["data"]))).pages
+    assert len(printed) == len(titles), "an empty page, or a slide on two"
+    assert {round(page.mediabox.width / page.mediabox.height, 2) for page in printed} == {1.78}
+    for page, text in zip(printed, titles, strict=True):
+        assert text.split()[0] in page.extract_text() if text else page.images
 
 
 WIDE = "# 1. Too wide\n\nWords.\n\n$$" + " + ".join(f"a_{{{n}}}" for n in range(60)) + "$$\n"

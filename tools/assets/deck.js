@@ -2,9 +2,9 @@
 (() => {
   "use strict";
   const root = document.documentElement;
-  const asked = new URLSearchParams(location.search).get("theme");
-  const liked = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-  root.dataset.theme = asked || liked;
+  const address = new URLSearchParams(location.search);
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches && !address.has("print-pdf");
+  root.dataset.theme = address.get("theme") || (dark ? "dark" : "light");
 
   // Pixels on a slide of 1280 × 720: the smallest and the largest size of the words. An
   // explorer is enlarged as a whole, in per cent.
