@@ -50,11 +50,16 @@ def _loss(w: Tensor) -> float:
 
 
 def _descended(
-    start: Tensor, rate: float, steps: int, late: bool = False, **settings: float
+    start: Tensor,
+    rate: float,
+    steps: int,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    late: bool = False,
 ) -> Tensor:
     """Where torch.optim.SGD arrives; if ``late``, it gets each gradient one step after its time."""
     w = start.clone().requires_grad_()
-    optimizer = torch.optim.SGD([w], lr=rate, **settings)
+    optimizer = torch.optim.SGD([w], lr=rate, momentum=momentum, nesterov=nesterov)
     gradient = torch.zeros_like(start)
     for _ in range(steps):
         last, gradient = gradient, _slope(w.detach())

@@ -158,7 +158,7 @@ def test_a_trained_network_is_that_of_one_plain_loop():
     assert torch.equal(y, data.target) and int(used.sum()) == x.shape[1]
     assert torch.allclose(ours(x), model(data.inputs), rtol=1e-3, atol=1e-2)
     gradients = []
-    for number in range(12):
+    for number in range(agreement.COMPARED):
         rows = slice(16 * number, 16 * number + 16)
         loss = (model(data.inputs[rows]) - data.target[rows]).abs().mean()
         found = torch.autograd.grad(loss, list(model.parameters()))
