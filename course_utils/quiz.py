@@ -134,15 +134,18 @@ def _said(one: Right | Wrong) -> str:
 
 
 def _folded(number: int, question: Question) -> str:
-    """A question for where scripts are stripped: the answers are folded."""
-    right = LETTERS[_right(question)]
+    """A question for where scripts are stripped: the answers are folded.
+
+    The right one is told by its text: JupyterLab's style numbers lists and drops the letters.
+    """
+    right = question.answers[_right(question)].text
     choices = "".join(f"<li>{one.text}</li>\n" for one in question.answers)
     said = "".join(f"<li>{_said(one)}</li>\n" for one in question.answers)
     return (
         f"<p><b>{number}.</b> {question.asks}</p>\n"
         f'<ol type="a">\n{choices}</ol>\n'
         f"<details><summary>Answer to question {number}</summary>\n"
-        f'<p>{right} is right.</p>\n<ol type="a">\n{said}</ol>\n</details>\n'
+        f'<p>The right answer: {right}</p>\n<ol type="a">\n{said}</ol>\n</details>\n'
     )
 
 

@@ -86,7 +86,7 @@ def clean_notebook() -> NotebookNode:
     claim = cell("claim-half", "cu.claim()")
     claim.outputs = [display({CLAIM_MIME: CLAIM, "text/plain": "Holds: 0.5."})]
     quiz = cell("quiz", 'cu.quiz("ch02")')
-    folded = "<details><summary>Answer</summary>a is right.</details>" * 3
+    folded = "<details><summary>Answer</summary>The right answer: Yes.</details>" * 3
     quiz_page = f'<div class="course-quiz">{folded}<script>ask()</script>\n</div>'
     quiz.outputs = [display({"text/html": quiz_page, "text/plain": "1. Why?"})]
     stub = cell("exercise-1", 'x = ...\ncu.check("ch02-ex1", x)', tags=("exercise",))
