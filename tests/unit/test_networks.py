@@ -307,6 +307,14 @@ def test_steps_to_loss_refuses_a_window_that_does_not_fit():
         cu.steps_to_loss(torch.zeros(1, 3), target=1, window=4)
 
 
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
+def test_one_number_that_is_not_finite_is_refused(wrong):
+    net, inputs = cu.MLP([4, 2], "relu", seeds=[0]), torch.zeros(5, 4)
+    inputs[3, 1] = wrong
+    with pytest.raises(ValueError, match="inputs must be finite"):
+        net(inputs)
+
+
 @pytest.mark.parametrize("shape", [(4,), (3, 5, 4), (1, 1, 5, 4)])
 def test_fit_refuses_inputs_that_do_not_fit(shape):
     net, labels = cu.MLP([4, 2], "relu", seeds=[0, 1]), torch.zeros(5, dtype=torch.int64)
