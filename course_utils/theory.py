@@ -11,7 +11,6 @@ import math
 
 import numpy as np
 from scipy.special import digamma, ndtr, polygamma
-from scipy.stats import binom, chi
 
 from course_utils.quadrature import gauss_legendre
 
@@ -116,6 +115,8 @@ def one_sign_share_signal(mean: float, batch: int) -> float:
         >>> round(one_sign_share_signal(2.0, 1), 3), one_sign_share_signal(2.0, 64) < 0.02
         (0.956, True)
     """
+    from scipy.stats import chi  # here: few chapters need its half a second
+
     _check_unit(mean, batch, 2)
     nodes, node_weights = gauss_legendre(200)
     shortest, longest = max(0.0, math.sqrt(batch) - 9), math.sqrt(batch) + 9
@@ -213,6 +214,8 @@ def log_norm_step(width: int, relu: bool = False) -> tuple[float, float]:
         >>> round(100 * variance, 1)
         5.2
     """
+    from scipy.stats import binom  # here: few chapters need its half a second
+
     if width < 2:
         raise ValueError(f"a spread over units needs a width of at least 2, got {width}")
     if not relu:
