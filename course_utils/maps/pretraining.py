@@ -14,7 +14,7 @@ from course_utils.initialization import glorot, uniform_default
 from course_utils.maps.common import Axis, ValidityMap, standard_digits_from
 from course_utils.networks import MLP
 from course_utils.pretraining import Stage, greedy, take_over
-from course_utils.training import accuracy, fit
+from course_utils.training import accuracy, fit, side_by_side
 
 WIDTH = 50
 DEPTHS = (1, 2, 3, 5, 6)
@@ -93,30 +93,37 @@ def _advantages(
         chosen = torch.stack(rows)
         copies = torch.arange(TOGETHER)[:, None]
         x, y = x[copies, chosen], y[copies, chosen]
-    starts = len(gains) + 1  # the last is the pretrained one
-    seeds = list(range(first, first + TOGETHER)) * starts
-    net = MLP([64] + [WIDTH] * depth + [10], "sigmoid", seeds=seeds, scheme=glorot())
-    pretrained = MLP(
-        [64] + [WIDTH] * depth + [10], "sigmoid", seeds=seeds[:TOGETHER], scheme=uniform_default()
-    )
-    take_over(pretrained, _stages(first, layers, masked)[:depth])
-    with torch.no_grad():
-        for weight in net.weights:  # the same draw, times the gain
-            weight.mul_(torch.tensor([*gains, 1.0]).repeat_interleave(TOGETHER)[:, None, None])
-        for mine, theirs in zip(net.parameters(), pretrained.parameters(), strict=True):
-            mine[-TOGETHER:] = theirs
-    fit(
-        net,
-        x.repeat(starts, 1, 1),
-        y.repeat(starts, 1),
-        rates=0.1,
-        steps=250,
-        batch=32,
-        seeds=seeds,
-        momentum=0.9,
-    )
-    result = accuracy(net, x_test.repeat(starts, 1, 1), y_test.repeat(starts, 1))
-    result = result.view(starts, TOGETHER)
+    seeds, sizes = range(first, first + TOGETHER), [64] + [WIDTH] * depth + [10]
+    net = MLP(sizes, "sigmoid", seeds=seeds, scheme=uniform_default())
+    pretrained = take_over(net, _stages(first, layers, masked)[:depth])
+
+    def trained(starts: list[float | None]) -> Tensor:
+        """Accuracies after each start, (starts, seeds): a gain, or None for the pretrained one."""
+        n = len(starts)
+        net = MLP(sizes, "sigmoid", seeds=[*seeds] * n, scheme=glorot())
+        with torch.no_grad():
+            for weight in net.weights:  # the same draw, times the gain
+                factors = torch.tensor([1.0 if gain is None else gain for gain in starts])
+                weight.mul_(factors.repeat_interleave(TOGETHER)[:, None, None])
+            if None in starts:
+                own = slice(starts.index(None) * TOGETHER, (starts.index(None) + 1) * TOGETHER)
+                for mine, theirs in zip(net.parameters(), pretrained.parameters(), strict=True):
+                    mine[own] = theirs
+        fit(
+            net,
+            x.repeat(n, 1, 1),
+            y.repeat(n, 1),
+            rates=0.1,
+            steps=250,
+            batch=32,
+            seeds=[*seeds] * n,
+            momentum=0.9,
+        )
+        return accuracy(net, x_test.repeat(n, 1, 1), y_test.repeat(n, 1)).view(n, TOGETHER)
+
+    starts = [*gains, None]
+    half = (len(starts) + 1) // 2
+    result = torch.cat(side_by_side(trained, [starts[:half], starts[half:]]))
     return result[-1] - result[:-1]
 
 
