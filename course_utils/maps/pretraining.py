@@ -17,7 +17,7 @@ from course_utils.pretraining import Stage, greedy, take_over
 from course_utils.training import accuracy, fit, side_by_side
 
 WIDTH = 50
-DEPTHS = (1, 2, 3, 5, 6)
+DEPTHS = (1, 2, 3, 5)
 GAINS = tuple(round(2 ** (half / 2), 3) for half in range(-2, 5))  # 0.5 to 4
 TOGETHER = 5  # seeds that are trained side by side
 BETTER = 0.05
