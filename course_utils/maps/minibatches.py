@@ -16,7 +16,7 @@ from course_utils.maps.common import Axis, ValidityMap
 from course_utils.seeding import generator
 
 ROWS = 2000
-SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
+SIZES = (2, 4, 16, 32, 64, 256)
 TIMES = (0, 25, 50, 75, 100, 150)
 COMPARED = 8  # minibatches, or as many as there are
 # tr Σ/|G|² at the times of the map, geometric means over the seeds 900 to 904: from single
