@@ -18,7 +18,7 @@ from course_utils.training import accuracy, fit, side_by_side
 
 WIDTH = 50
 DEPTHS = (1, 2, 3, 5)
-GAINS = tuple(round(2 ** (half / 2), 3) for half in range(-2, 5))  # 0.5 to 4
+GAINS = (0.5, 1.0, 1.414, 2.0, 4.0)
 TOGETHER = 5  # seeds that are trained side by side
 BETTER = 0.05
 # log₁₀ of the share of the top layer's signal that differs between inputs, below which
