@@ -6,6 +6,8 @@ have stored, and nbval says which of them differ.
 
 from __future__ import annotations
 
+import platform
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -20,7 +22,9 @@ from nbformat.v4 import new_notebook, new_output
 
 from conftest import Tolerant
 from tests.chapter_factory import CLAIM, cell, display, write
+from tools import arithmetic
 from tools.chapters import CLAIM_MIME, NOTEBOOK_METADATA
+from tools.run import KERNEL_ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -111,22 +115,54 @@ def run_nbval(folder: Path) -> dict[str, bool]:
     }
 
 
-@pytest.fixture(scope="module")
-def accepted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bool]:
-    folder = tmp_path_factory.mktemp("controls")
+ELSEWHERE = {
+    # What another kind of processor may change, and what not.
+    **{control.name: control.accepted for control in CONTROLS},
+    **dict.fromkeys(("by-a-tenth", "tiny-by-a-tenth", "sign", "minus-sign", "whole-number"), True),
+    **dict.fromkeys(("claim-by-a-tenth",), True),
+}
+
+
+def accepted_in(folder: Path, metadata: dict[str, Any]) -> dict[str, bool]:
     cells = []
     for number, control in enumerate(CONTROLS, start=1):
         each = cell(control.name, control.source)
         each.outputs, each.execution_count = list(control.stored), number
         cells.append(each)
-    notebook = new_notebook(cells=cells, metadata=NOTEBOOK_METADATA)
+    notebook = new_notebook(cells=cells, metadata=NOTEBOOK_METADATA | metadata)
     write(notebook, folder / "controls.ipynb")
     return run_nbval(folder)
+
+
+@pytest.fixture(scope="module")
+def accepted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bool]:
+    here = arithmetic.name(KERNEL_ENVIRONMENT)
+    return accepted_in(tmp_path_factory.mktemp("controls"), {arithmetic.KEY: here})
+
+
+@pytest.fixture(scope="module")
+def accepted_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bool]:
+    return accepted_in(tmp_path_factory.mktemp("elsewhere"), {arithmetic.KEY: "another"})
 
 
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
 def test_nbval(control: Control, accepted: dict[str, bool]) -> None:
     assert accepted[control.name] is control.accepted
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
+def test_stored_on_another_processor(control: Control, accepted_elsewhere: dict[str, bool]) -> None:
+    assert accepted_elsewhere[control.name] is ELSEWHERE[control.name]
+
+
+def test_one_machine_has_one_arithmetic_and_another_order_of_sums_another() -> None:
+    one, again = (arithmetic.of_kernels((*KERNEL_ENVIRONMENT.items(), ("RUN", n))) for n in "12")
+    assert one == again == arithmetic.name(KERNEL_ENVIRONMENT)
+    assert re.fullmatch("[0-9a-f]{8}", one)
+    other = {"MKL_CBWR": "COMPATIBLE", "ATEN_CPU_CAPABILITY": "default"}
+    other["OPENBLAS_CORETYPE"] = "Prescott"
+    if platform.machine() == "x86_64":
+        assert arithmetic.name({**KERNEL_ENVIRONMENT, **other}) != one
 
 
 def test_nothing_was_left_out(accepted: dict[str, bool]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from tests.chapter_factory import cell, write
-from tools import chapters, run
+from tools import arithmetic, chapters, run
 
 ENVIRONMENT = """\
 import os
@@ -44,7 +44,8 @@ def test_chapter_is_stored_once_and_then_stays_to_the_byte(
     assert notebook.cells[1].execution_count == 1
     assert notebook.cells[1].metadata == {"tags": ["kept"]}
     assert "image/png" in notebook.cells[2].outputs[0].data
-    assert notebook.metadata == chapters.NOTEBOOK_METADATA
+    here = {arithmetic.KEY: arithmetic.name(run.KERNEL_ENVIRONMENT)}
+    assert notebook.metadata == chapters.NOTEBOOK_METADATA | here
     written = chapter.stat().st_mtime_ns
 
     assert run.main(["--check", str(chapter)]) == 0

@@ -5,7 +5,8 @@
     python -m tools.run --check      execute, and say whether the stored bytes would stay
 
 A chapter is written only if every cell ran, and then as a whole. One that has not
-changed comes out identical to the byte: one thread, fixed seeds, no timings, fixed metadata.
+changed comes out identical to the byte on the same kind of processor: one thread, fixed seeds,
+no timings, fixed metadata (``arithmetic`` says which kind it was).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from tools import arithmetic
 from tools.chapters import (
     CELL_METADATA,
     NOTEBOOK_METADATA,
@@ -145,6 +147,7 @@ async def run_one(path: Path, turn: asyncio.Semaphore, check: bool) -> bool:
         except ChapterError as error:
             print(f"{error}\n{path.name}: left as it was.", file=sys.stderr)
             return False
+    executed.notebook.metadata[arithmetic.KEY] = arithmetic.name(KERNEL_ENVIRONMENT)
     fresh = to_bytes(executed.notebook)
     same = fresh == path.read_bytes()
     if not same and not check:

@@ -21,6 +21,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from tools import arithmetic
 from tools.chapters import (
     CELL_METADATA,
     CHECK_MIME,
@@ -101,7 +102,9 @@ def semantic_ids(chapter: Chapter) -> Problems:
 
 def metadata_without_noise(chapter: Chapter) -> Problems:
     """Only what the course uses stands in the metadata."""
-    if chapter.notebook.metadata != NOTEBOOK_METADATA:
+    metadata = dict(chapter.notebook.metadata)
+    metadata.pop(arithmetic.KEY, None)
+    if metadata != NOTEBOOK_METADATA:
         yield "", "the notebook's metadata is not the course's: run `make run`"
     for cell in chapter.notebook.cells:
         noise = set(cell.metadata) - set(CELL_METADATA)
