@@ -54,16 +54,35 @@ def _silu_derivative(z: Tensor) -> Tensor:
 
 
 LEAK = 0.01  # slope of the leaky ReLU for negative z: torch's default
+
+
+# Functions with names, so that a network can be copied from one process to another.
+def _identity(z: Tensor) -> Tensor:
+    return z
+
+
+def _tanh_derivative(z: Tensor) -> Tensor:
+    return 1 - torch.tanh(z) ** 2
+
+
+def _relu_derivative(z: Tensor) -> Tensor:
+    return (z > 0).to(z.dtype)
+
+
+def _leaky_relu(z: Tensor) -> Tensor:
+    return torch.where(z > 0, z, LEAK * z)
+
+
+def _leaky_relu_derivative(z: Tensor) -> Tensor:
+    return torch.where(z > 0, 1.0, LEAK).to(z.dtype)
+
+
 ACTIVATIONS = {
-    "identity": Activation("identity", lambda z: z, torch.ones_like),
+    "identity": Activation("identity", _identity, torch.ones_like),
     "sigmoid": Activation("sigmoid", torch.sigmoid, _sigmoid_derivative),
-    "tanh": Activation("tanh", torch.tanh, lambda z: 1 - torch.tanh(z) ** 2),
-    "relu": Activation("relu", torch.relu, lambda z: (z > 0).to(z.dtype)),
-    "leaky_relu": Activation(
-        "leaky_relu",
-        lambda z: torch.where(z > 0, z, LEAK * z),
-        lambda z: torch.where(z > 0, 1.0, LEAK).to(z.dtype),
-    ),
+    "tanh": Activation("tanh", torch.tanh, _tanh_derivative),
+    "relu": Activation("relu", torch.relu, _relu_derivative),
+    "leaky_relu": Activation("leaky_relu", _leaky_relu, _leaky_relu_derivative),
     "gelu": Activation("gelu", functional.gelu, _gelu_derivative),
     "silu": Activation("silu", functional.silu, _silu_derivative),
 }

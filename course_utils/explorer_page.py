@@ -277,12 +277,15 @@ background:#fff 0 0/100% 100%;filter:none;border-radius:4px;
 #@ID@ .course-controls{display:grid;gap:.25em 1.5em;align-items:end;margin:.6em 0 .2em;
 grid-template-columns:repeat(auto-fit,minmax(min(15em,100%),1fr))}
 #@ID@ label{display:block;margin:0}
-#@ID@ .course-value{margin-left:.75em;font-weight:600;font-variant-numeric:tabular-nums}
+#@ID@ .course-value{display:inline-block;margin-left:.75em;font-weight:600;
+font-variant-numeric:tabular-nums}
 #@ID@ input{display:block;box-sizing:border-box;width:100%;height:2em;margin:0;padding:0;
 cursor:pointer;accent-color:#2b7bba}
 #@ID@ .course-words{font-size:.9em;min-height:4.6em}
 """
 
+# `reserve` keeps room for the longest words, so that nothing below moves with a slider: how
+# many lines they need, only the reader's fonts and screen say.
 _SCRIPT = """
 (function(){
 var data=@DATA@, tag=document.currentScript, one=tag&&tag.closest&&tag.closest("#@ID@");
@@ -308,6 +311,20 @@ now=state;
 image.src=state===data.start?under:@STATE@;
 image.alt=words.textContent=data.texts[state];
 }
+function reserve(){
+var copy=words.cloneNode(), most=0;
+copy.removeAttribute("aria-live");
+copy.style.cssText="position:absolute;visibility:hidden;min-height:0;width:"+words.clientWidth+"px";
+root.appendChild(copy);
+data.texts.slice().sort(function(a,b){return b.length-a.length}).slice(0,9).forEach(function(text){
+copy.textContent=text;
+most=Math.max(most,copy.offsetHeight);
+});
+root.removeChild(copy);
+if(most)words.style.minHeight=most+"px";
+}
+reserve();
+addEventListener("resize",reserve);
 inputs.forEach(function(input){
 input.addEventListener("input",move);
 input.addEventListener("keydown",function(event){event.stopPropagation()});
@@ -397,9 +414,10 @@ def _row(one: Control) -> str:
     """A slider inside its label, so that no second explorer can take the label."""
     start = one.values.index(one.start)
     text = html.escape(one.texts[start])
+    room = max(map(len, one.texts))  # so that a longer value does not break the line
     return (
         f'<label><span class="course-name">{html.escape(one.label)}</span>'
-        f'<span class="course-value" aria-hidden="true">{text}</span>'
+        f'<span class="course-value" style="min-width:{room}ch" aria-hidden="true">{text}</span>'
         f'<input type="range" min="0" max="{len(one.values) - 1}" step="1" value="{start}" '
         f'autocomplete="off" aria-valuetext="{text}"></label>\n'
     )

@@ -234,6 +234,7 @@ def test_nothing_below_moves_when_the_state_changes(
 ) -> None:
     for width in (PHONE, DESKTOP):
         set_width(driver, width)
+        driver.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0], 100))")
         before = opened[1].rect["y"]
         sliders(opened[0])[0].send_keys(Keys.END)
         assert opened[1].rect["y"] == before
