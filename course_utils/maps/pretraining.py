@@ -14,12 +14,14 @@ from course_utils.initialization import glorot, uniform_default
 from course_utils.maps.common import Axis, ValidityMap, standard_digits_from
 from course_utils.networks import MLP
 from course_utils.pretraining import Stage, greedy, take_over
+from course_utils.seeding import SEEDS_PER_OFFSET
 from course_utils.training import accuracy, fit, side_by_side
 
 WIDTH = 50
 DEPTHS = (1, 2, 3, 5)
 GAINS = (0.5, 1.0, 1.414, 2.0, 4.0)
-TOGETHER = 5  # seeds that are trained side by side
+TOGETHER = 5  # seeds of the map, trained side by side
+IN_A_BET = 20  # seeds of break_it, which come after those
 BETTER = 0.05
 # log₁₀ of the share of the top layer's signal that differs between inputs, below which
 # 250 updates do not find it. Measured once at depth 4, which is not on the map, with the
@@ -61,19 +63,30 @@ def advantage(
     seed: int, depth: float, gain: float, labels: str = "all", masked: float = 0.25
 ) -> float:
     """Test accuracy from a pretrained start minus that from the random one."""
-    first = seed - seed % TOGETHER
+    first, count = _side_by_side(seed)
     drawn = gain in GAINS and depth in DEPTHS  # the map's gains train side by side
     gains, layers = (GAINS, max(DEPTHS)) if drawn else ((gain,), int(depth))
-    result = _advantages(first, int(depth), gains, labels, masked, layers)
+    result = _advantages(first, count, int(depth), gains, labels, masked, layers)
     return float(result[gains.index(gain), seed - first])
 
 
+def _side_by_side(seed: int) -> tuple[int, int]:
+    """The first and the number of the seeds that are trained with this one.
+
+    The map's own five, and twenty more, of which a bet is made; and so on from there.
+    """
+    own = seed % SEEDS_PER_OFFSET
+    if own < TOGETHER:
+        return seed - own, TOGETHER
+    return seed - (own - TOGETHER) % IN_A_BET, IN_A_BET
+
+
 @lru_cache(maxsize=64)
-def _stages(first: int, layers: int, masked: float) -> list[Stage]:
+def _stages(first: int, count: int, layers: int, masked: float) -> list[Stage]:
     return greedy(
         [64] + [WIDTH] * layers,
-        standard_digits_from(first, TOGETHER)[0],
-        seeds=range(first, first + TOGETHER),
+        standard_digits_from(first, count)[0],
+        seeds=range(first, first + count),
         scheme=uniform_default(),
         steps=400,
         rate=0.01,
@@ -83,19 +96,25 @@ def _stages(first: int, layers: int, masked: float) -> list[Stage]:
 
 @lru_cache(maxsize=1024)
 def _advantages(
-    first: int, depth: int, gains: tuple[float, ...], labels: str, masked: float, layers: int
+    first: int,
+    count: int,
+    depth: int,
+    gains: tuple[float, ...],
+    labels: str,
+    masked: float,
+    layers: int,
 ) -> Tensor:
     """Of each gain and each seed, (gains, seeds)."""
-    x, y, x_test, y_test = standard_digits_from(first, TOGETHER)
+    x, y, x_test, y_test = standard_digits_from(first, count)
     each = LABELS[labels]
     if each is not None:
         rows = [torch.cat([(own == c).nonzero()[:each, 0] for c in range(10)]) for own in y]
         chosen = torch.stack(rows)
-        copies = torch.arange(TOGETHER)[:, None]
+        copies = torch.arange(count)[:, None]
         x, y = x[copies, chosen], y[copies, chosen]
-    seeds, sizes = range(first, first + TOGETHER), [64] + [WIDTH] * depth + [10]
+    seeds, sizes = range(first, first + count), [64] + [WIDTH] * depth + [10]
     net = MLP(sizes, "sigmoid", seeds=seeds, scheme=uniform_default())
-    pretrained = take_over(net, _stages(first, layers, masked)[:depth])
+    pretrained = take_over(net, _stages(first, count, layers, masked)[:depth])
 
     def trained(starts: list[float | None]) -> Tensor:
         """Accuracies after each start, (starts, seeds): a gain, or None for the pretrained one."""
@@ -104,9 +123,10 @@ def _advantages(
         with torch.no_grad():
             for weight in net.weights:  # the same draw, times the gain
                 factors = torch.tensor([1.0 if gain is None else gain for gain in starts])
-                weight.mul_(factors.repeat_interleave(TOGETHER)[:, None, None])
+                weight.mul_(factors.repeat_interleave(count)[:, None, None])
             if None in starts:
-                own = slice(starts.index(None) * TOGETHER, (starts.index(None) + 1) * TOGETHER)
+                place = starts.index(None) * count
+                own = slice(place, place + count)
                 for mine, theirs in zip(net.parameters(), pretrained.parameters(), strict=True):
                     mine[own] = theirs
         fit(
@@ -119,7 +139,7 @@ def _advantages(
             seeds=[*seeds] * n,
             momentum=0.9,
         )
-        return accuracy(net, x_test.repeat(n, 1, 1), y_test.repeat(n, 1)).view(n, TOGETHER)
+        return accuracy(net, x_test.repeat(n, 1, 1), y_test.repeat(n, 1)).view(n, count)
 
     starts = [*gains, None]
     half = (len(starts) + 1) // 2
