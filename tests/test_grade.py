@@ -166,6 +166,16 @@ def test_too_much_memory_ends_the_cell_or_the_submission(box: Sandbox) -> None:
     assert "of memory" in results["ch00-ex1"][1]
 
 
+def test_what_forks_share_with_their_parent_counts_once(box: Sandbox) -> None:
+    """Half a gigabyte, which six forks see and do not copy, is no three."""
+    shared = "import os, time\nkept = torch.ones(1 << 27)\nforks = []\nfor _ in range(6):\n"
+    shared += "    forks.append(os.fork())\n    if not forks[-1]:\n        kept.sum()\n"
+    shared += "        time.sleep(2)\n        os._exit(0)\n"
+    shared += "[os.waitpid(fork, 0) for fork in forks]\n"
+    text = submission(RIGHT | {"ch00-ex1": shared + RIGHT["ch00-ex1"]})
+    assert words(judged(text, box, Limits(memory=2 << 30))) == ["passed"] * 4
+
+
 # --- hostile submissions -------------------------------------------------------------------
 
 # Looks for the truth of the check on the stack, and for the checks themselves.
