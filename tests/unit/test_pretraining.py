@@ -351,3 +351,10 @@ def test_answers_are_told_apart(id):
 
 def test_every_exercise_of_the_chapter_is_tested():
     assert set(WRONG_ANSWERS) == {id for id in exercises.CHECKS if id.startswith("ch06")}
+
+
+def test_a_point_of_the_map_is_what_it_is_alone(monkeypatch):
+    """Its gains are trained side by side, the pretrained start among them."""
+    on_the_map = rescue.advantage(3, depth=1, gain=2.0)
+    monkeypatch.setattr(rescue, "GAINS", ())
+    assert on_the_map == pytest.approx(rescue.advantage(3, depth=1, gain=2.0), abs=0.01)
