@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding
+from torch.optim.adam import adam
 
 from course_utils.activations import Activation
 from course_utils.initialization import Scheme
@@ -92,7 +93,7 @@ def reconstruct(
     model.layers(inputs)  # checks them
     streams = [generator(seed, "minibatches of autoencoders") for seed in seeds]
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    adam = torch.optim.Adam(trained, lr=rate, fused=True)
+    step_of_adam = _adam(trained, rate)
     losses = torch.empty(model.copies, steps)
     rows = (batch, inputs.shape[-1])
     drawn = [torch.randint(inputs.shape[-2], (steps, batch), generator=g) for g in streams]
@@ -107,9 +108,7 @@ def reconstruct(
             seen = target * masks[step % MASKS]
         loss = ((model(seen) - target) ** 2).mean(dim=(1, 2))
         gradients = torch.autograd.grad(loss.sum(), trained)  # copies do not mix
-        for parameter, gradient in zip(trained, gradients, strict=True):
-            parameter.grad = gradient
-        adam.step()
+        step_of_adam(gradients)
         losses[:, step] = loss.detach()
         if progress is not None and (step + 1) % max(1, steps // REPORTS) == 0:
             progress(f"update {step + 1} of {steps}, mean loss {float(losses[:, step].mean()):.4g}")
@@ -241,6 +240,37 @@ def take_over(model: MLP, stages: Sequence[Stage]) -> MLP:
             model.weights[layer].copy_(stage.autoencoder.weights[0].repeat(times, 1, 1))
             model.biases[layer].copy_(stage.autoencoder.biases[0].repeat(times, 1, 1))
     return model
+
+
+def _adam(parameters: Sequence[Tensor], rate: float) -> Callable[[Sequence[Tensor]], None]:
+    """Changes the parameters in place, given their gradients, as ``torch.optim.Adam`` does.
+
+    It calls the function under that class: to make the class's first object imports torch's
+    compiler, which takes as long as a thousand steps.
+    """
+    values = [parameter.detach() for parameter in parameters]
+    averages, squares = ([torch.zeros_like(value) for value in values] for _ in range(2))
+    counts = [torch.zeros((), device=value.device) for value in values]
+
+    def step(gradients: Sequence[Tensor]) -> None:
+        adam(
+            values,
+            list(gradients),
+            averages,
+            squares,
+            [],
+            counts,
+            fused=True,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=rate,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
+
+    return step
 
 
 def _in_layer(layer: int, layers: int, progress: Progress | None) -> Progress | None:
