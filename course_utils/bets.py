@@ -23,7 +23,6 @@ from course_utils.validity import (
 
 BETS = Path("bets.jsonl")
 FRESH_SEEDS = 20
-SEEDS_OF_THE_MAP = 5
 
 
 def break_it(claim: str, *, sure: float | None = None, **setting: Any) -> None:
@@ -46,13 +45,13 @@ def break_it(claim: str, *, sure: float | None = None, **setting: Any) -> None:
     chart = the_map(claim)
     _check_sure(sure)
     setting = checked_setting(chart, setting)
-    fresh = seeds(SEEDS_OF_THE_MAP + FRESH_SEEDS)[SEEDS_OF_THE_MAP:]  # not those of the map
+    fresh = seeds(chart.seeds + FRESH_SEEDS)[chart.seeds :]  # not those of the map
     result = verdict(chart, setting, fresh)
     print(_sentence(chart, result))
     if sure is not None:
         _record_bet(claim, setting, sure, bool(result["holds"]))
     figure, axes = plt.subplots(figsize=(5.6, 4.2))
-    plots.validity_map(validity_map(claim, seeds(SEEDS_OF_THE_MAP)), chart, ax=axes)
+    plots.validity_map(validity_map(claim, seeds(chart.seeds)), chart, ax=axes)
     plots.mark_setting(setting, chart, ax=axes)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     word = "holds" if result["holds"] else "breaks"

@@ -40,6 +40,7 @@ class ValidityMap:
         choices: further settings that a learner may change: name and allowed values,
             the first being the one that the map is drawn for.
         rule: what the prediction is, where it is no theory.
+        seeds: over how many seeds it is drawn.
     """
 
     claim: str
@@ -53,6 +54,7 @@ class ValidityMap:
     predict: Callable[[float, float], float]
     choices: dict[str, tuple[Any, ...]]
     rule: str = "theory"
+    seeds: int = 5
 
 
 @lru_cache(maxsize=64)

@@ -60,4 +60,5 @@ ALARM = ValidityMap(
     measure=decades,
     predict=predicted_decades,
     choices={"activation": ("relu", "tanh", "gelu"), "width": (100, 10, 300)},
+    seeds=3,
 )

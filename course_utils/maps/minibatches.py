@@ -128,4 +128,5 @@ AGREEMENT = ValidityMap(
     predict=predicted,
     choices={"targets": ("raw", "standardised")},
     rule="the noise scale",
+    seeds=3,
 )
