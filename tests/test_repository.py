@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 from tools.chapters import ROOT
 from tools.markdown import INLINE_CODE
@@ -24,6 +26,16 @@ def schema_errors(schema: str, *paths: Path) -> str:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}"]
     done = subprocess.run([*command, *map(str, paths)], capture_output=True, text=True)
     return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.12.0", "3.13.0"])
+def test_every_pinned_package_admits_every_python_of_the_course(python):
+    # Debian 12 has Python 3.11.2: packages that ask for 3.11.5 cannot be installed there.
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    pinned = [line.split("==")[0] for line in lines if "==" in line and ";" not in line]
+    needs = {name: metadata(name)["Requires-Python"] for name in pinned}
+    assert len(needs) > 100
+    assert [name for name, need in needs.items() if need and python not in SpecifierSet(need)] == []
 
 
 def workflow(path: Path) -> dict[str, Any]:

@@ -3,7 +3,9 @@
     python -m tools.lock
 
 Asks pip what it would install into an empty environment for the groups ``book`` and
-``test`` of pyproject.toml, and keeps the names and versions. Nothing is installed.
+``test`` of pyproject.toml, and keeps the names and versions. Nothing is installed. It
+asks for the oldest Python that the course supports: the newest versions of some packages
+do not admit it.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+OLDEST = "3.11.0"
 
 HEADER = """\
 # Every package that the book and its tests need, pinned: Python 3.11 to 3.13.
@@ -32,9 +36,10 @@ def resolve() -> dict[str, Any]:
     """pip's report on what it would install into an empty environment."""
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed"]
     command += ["--no-build-isolation", "--quiet", "--report", "-", f"{ROOT}[book,test]"]
-    report: dict[str, Any] = json.loads(
-        subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    )
+    command += ["--python-version", OLDEST, "--only-binary=:all:"]
+    with TemporaryDirectory() as target:  # pip wants one where it is told the Python
+        done = subprocess.run([*command, "--target", target], check=True, stdout=subprocess.PIPE)
+    report: dict[str, Any] = json.loads(done.stdout)
     return report
 
 
