@@ -28,10 +28,11 @@ def explore(draw: Draw, *, title: str, live: bool, **controls: Control) -> Any: 
 def explore(draw: Draw, *, title: str, live: bool = False, **controls: Control) -> Any:
     """A figure with sliders: stored with the chapter, or live.
 
-    Stored, the first control has at most 25 values; a second one makes a grid
-    of at most 40 states; any further control is live only, and the stored figure
-    says where it is fixed. Where only the arrows of quivers change (``angles="xy"``,
-    ``scale_units="xy"``, a fixed scale, one colour), it is 50 values and 400 states.
+    Stored, a control has at most 25 values, and the first two make a grid of at most
+    40 states. Further controls move too if all the states are no more than that; else
+    they are live only, and the stored figure says where they are fixed. Where only the
+    arrows of quivers change (``angles="xy"``, ``scale_units="xy"``, a fixed scale, one
+    colour), a control has 50 values, and the first two 400 states.
     Live, numbers take any value between the listed ones.
 
     Args:

@@ -115,12 +115,12 @@ class Explorer:
 
 
 def stored(stage: Stage, title: str, controls: Mapping[str, Control]) -> Explorer:
-    """The stored explorer: every state of the first two controls.
+    """The stored explorer: every state of the controls that it moves, see ``_moved``.
 
     Arrows are stored as numbers where nothing else changes, all else as pictures, as
     sharp as fits.
     """
-    moved = dict(itertools.islice(controls.items(), 2))
+    moved = _moved(controls)
     shown, rest = list(moved.values()), [one for name, one in controls.items() if name not in moved]
     _check_states(shown, ARROWS_OF_ONE, ARROWS_AT_MOST)
     start = {name: one.start for name, one in controls.items()}
@@ -137,6 +137,16 @@ def stored(stage: Stage, title: str, controls: Mapping[str, Control]) -> Explore
     made = Explorer(title.strip(), shown, rest, patches, texts, arrows)
     _check_size(made)
     return made
+
+
+def _moved(controls: Mapping[str, Control]) -> dict[str, Control]:
+    """The first two controls, and the next ones as long as there are few states."""
+    count, states = 0, 1
+    for number, one in enumerate(controls.values(), start=1):
+        states *= len(one.values)
+        if number <= 2 or states <= STATES_AT_MOST:
+            count = number
+    return dict(itertools.islice(controls.items(), count))
 
 
 def _of_pictures(

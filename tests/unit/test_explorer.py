@@ -323,13 +323,27 @@ def test_words_with_markup_are_shown_as_they_stand():
     assert data["values"][1] == ["<b>", "a&b"]
 
 
-def test_a_third_control_is_fixed_at_its_start_and_the_figure_says_so():
-    three = {
+def three_controls(widths):
+    return {
         "height": heights((1, 4), 1),
         "colour": control("colour", ["red", "blue"]),
-        "width": control("width of the bar", [0.1, 0.25, 0.8], start=0.25),
+        "width": control("width of the bar", widths, start=0.25),
     }
-    made = explore(draw_bar, title="Three controls", **three)
+
+
+def test_a_third_control_moves_as_long_as_there_are_few_states():
+    made = explore(draw_bar, title="Three controls", **three_controls([0.1, 0.25, 0.8]))
+    assert len(made.patches) == 2 * 2 * 3
+    assert ["0.1 wide" in text for text in made.texts] == [True, False, False] * 4
+    assert len(Parts(stored_data(made)["controls"]).all("input")) == 3
+    assert not made.note
+    assert "0.25 wide" in made.texts[made.start]
+
+
+def test_a_third_control_that_makes_many_states_is_fixed_and_the_figure_says_so():
+    widths = [0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55]  # 2 · 2 · 10 states: all
+    assert len(explore(draw_bar, title="Forty", **three_controls(widths)).patches) == 40
+    made = explore(draw_bar, title="Three controls", **three_controls([*widths, 0.6]))
     assert len(made.patches) == 4
     assert all("0.25 wide" in text for text in made.texts)
     parts = Parts(made.html)
