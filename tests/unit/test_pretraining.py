@@ -51,6 +51,24 @@ def test_no_linear_pair_is_better_than_pca(seed, k):
     assert float(pt.reconstruction_error(model, data)[0]) >= residual(data, k) - 1e-12
 
 
+def test_the_steps_are_those_of_torchs_adam():
+    data = tilted(dtype=torch.float64)
+    ours, theirs = (cu.MLP([6, 3, 6], "tanh", seeds=[4]).double() for _ in range(2))
+    losses = pt.reconstruct(ours, data, steps=30, seeds=[4], rate=0.05, batch=8)[0]
+    draws = cu.generator(4, "minibatches of autoencoders")
+    adam = torch.optim.Adam(theirs.parameters(), lr=0.05)
+    for loss, rows in zip(
+        losses.tolist(), torch.randint(60, (30, 8), generator=draws), strict=True
+    ):
+        error = (theirs(data[rows]) - data[rows]).square().mean()
+        assert loss == pytest.approx(float(error.detach()), rel=1e-6)
+        adam.zero_grad()
+        error.backward()
+        adam.step()
+    for mine, torchs in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.allclose(mine, torchs, rtol=0, atol=1e-12)
+
+
 def test_copies_are_the_same_alone_and_among_others():
     data, sizes = tilted(), [6, 4, 3]
     together = pt.greedy(sizes, data, seeds=[3, 8], steps=20, masked=0.2)
