@@ -1,5 +1,6 @@
 """Claims, maps of validity, bets and checks: what they accept, and what they must refuse."""
 
+import dataclasses
 import json
 import math
 import random
@@ -146,6 +147,25 @@ def test_break_it_says_what_it_needs(setting, message):
         cu.break_it("ch02-one-sign-map", **setting)
     with pytest.raises(ValueError, match="there are maps for ch01-linear-map"):
         cu.break_it("ch02-nothing", **setting)
+
+
+@pytest.mark.parametrize(("claim", "of_the_map"), [("ch02-one-sign-map", 5), ("few", 3)])
+def test_a_bet_is_on_seeds_that_the_map_does_not_have(monkeypatch, claim, of_the_map):
+    asked = []
+    own = cu.the_map("ch02-one-sign-map")
+
+    def measured(seed, **setting):
+        asked.append(seed)
+        return own.measure(seed, **setting)
+
+    few = {} if of_the_map == 5 else {"seeds": of_the_map}
+    chart = dataclasses.replace(own, claim=claim, measure=measured, **few)
+    monkeypatch.setitem(validity.MAPS, claim, chart)
+    cu.break_it(claim, mean=5, batch=1)
+    bet, drawn = asked[:20], set(asked[20:])
+    assert len(set(bet)) == 20
+    assert drawn == set(cu.seeds(of_the_map))
+    assert not drawn & set(bet)
 
 
 def test_break_it_keeps_a_scored_bet(tmp_path, monkeypatch, capsys):
