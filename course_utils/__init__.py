@@ -2,8 +2,8 @@
 
 Modules are floors, and a module imports only what stands before it here.
 
-Ground: ``seeding``, ``quadrature``, ``data``, ``deliveries``, ``activations``, ``theory``,
-``signals``.
+Ground: ``seeding``, ``processes``, ``quadrature``, ``data``, ``deliveries``, ``activations``,
+``theory``, ``signals``.
 Middle: ``initialization``, ``normalization``, ``networks``, ``training``,
 ``pretraining``, ``descent``, ``optimizers``, ``gradients``, ``landscape``, ``probes``,
 ``recognition``, ``findings``, ``diagnose``, ``maps``, ``validity``.
@@ -59,10 +59,11 @@ from course_utils.gradients import (
 )
 from course_utils.networks import MLP
 from course_utils.notebook import COLOURS, start
+from course_utils.processes import side_by_side
 from course_utils.quiz import quiz
 from course_utils.seeding import generator, seeds
 from course_utils.show import show
-from course_utils.training import accuracy, cross_entropy, fit, side_by_side, steps_to_loss
+from course_utils.training import accuracy, cross_entropy, fit, steps_to_loss
 from course_utils.validity import counterexamples, survives, the_map, validity_map
 
 __all__ = [

@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 
 from course_utils import plots
 from course_utils.maps.common import ValidityMap
+from course_utils.processes import in_halves
 from course_utils.seeding import seeds
 from course_utils.show import show
 from course_utils.validity import (
@@ -46,7 +47,7 @@ def break_it(claim: str, *, sure: float | None = None, **setting: Any) -> None:
     _check_sure(sure)
     setting = checked_setting(chart, setting)
     fresh = seeds(chart.seeds + FRESH_SEEDS)[chart.seeds :]  # not those of the map
-    result = verdict(chart, setting, fresh)
+    result = verdict(chart, setting, fresh, map if chart.together else in_halves)
     print(_sentence(chart, result))
     if sure is not None:
         _record_bet(claim, setting, sure, bool(result["holds"]))

@@ -17,6 +17,7 @@ from PIL import Image
 
 from course_utils.explorer_arrows import Arrows, arrows_of
 from course_utils.explorer_stage import HEIGHT, SCALES, WIDTH, Control, Stage, Value, png, text_of
+from course_utils.processes import in_halves
 
 STATES_OF_ONE = 25
 STATES_AT_MOST = 40
@@ -27,6 +28,9 @@ HTML_BYTES_AT_MOST = 600_000
 
 # Of several sharpnesses, the highest that keeps the page light is taken.
 HTML_BYTES_OF_SHARP = 500_000
+# So many states are drawn to find that out, instead of all. They tell it to within a tenth.
+STATES_TRIED = 5
+TRUST = 1.1
 # Full-colour PNG is three times as large. Median cut keeps greys grey; maximum
 # coverage is smaller and faster, but tints grids and frames.
 COLOURS = 64
@@ -157,18 +161,29 @@ def _of_pictures(
     states: list[dict[str, Value]],
     start: int,
 ) -> Explorer:
-    expected, last = HTML_BYTES_OF_SHARP / SCALES[0], SCALES[-1]
+    expected = _bytes_expected(stage, states, start)
     for scale in SCALES:
-        if scale * expected > HTML_BYTES_OF_SHARP and scale != last:
+        light = expected * scale / SCALES[0] <= TRUST * HTML_BYTES_OF_SHARP
+        if not light and scale != SCALES[-1]:
             continue
-        pictures, texts = _frames(stage, states, start, scale)
+        stage.scale(scale)
+        pictures, texts = _frames(stage, states, states[start])
+        _check_texts(texts, states)
         made = Explorer(title, shown, rest, _patches(pictures, start), texts)
-        size = len(made.html.encode())
-        if size <= HTML_BYTES_OF_SHARP:
+        if len(made.html.encode()) <= HTML_BYTES_OF_SHARP:
             break
-        expected = size / scale  # the size goes about as the scale
     _check_size(made)
     return made
+
+
+def _bytes_expected(stage: Stage, states: list[dict[str, Value]], start: int) -> float:
+    """What all pictures will take in the page at the highest sharpness, from a few of them."""
+    stage.scale(SCALES[0])
+    rest = [state for state in states if state != states[start]]
+    few = rest[:: -(-len(rest) // STATES_TRIED)]
+    pictures, _ = _frames(stage, [states[start], *few], states[start])
+    first, *others = map(len, _patches(pictures, 0))
+    return 4 / 3 * (first + len(rest) * sum(others) / len(others))  # in base 64
 
 
 def _check_size(made: Explorer) -> None:
@@ -181,20 +196,19 @@ def _check_size(made: Explorer) -> None:
 
 
 def _frames(
-    stage: Stage, states: list[dict[str, Value]], start: int, scale: float
+    stage: Stage, states: list[dict[str, Value]], start: dict[str, Value]
 ) -> tuple[list[Image.Image], list[str]]:
-    """The picture and the text of each state; the start is drawn first and again."""
-    stage.scale(scale)
-    drawn = [(stage.say(state), stage.picture()) for state in [states[start], *states]]
-    (first_text, first), *rest = drawn
-    if (first_text, first.tobytes()) != (rest[start][0], rest[start][1].tobytes()):
+    """The picture and the text of each state; the start is drawn before and after them."""
+    # Not in two processes: a fork shares the open files of the fonts with its parent, and
+    # the places at which they are read.
+    drawn = [(stage.say(state), stage.picture()) for state in [start, *states, start]]
+    (text, picture), *frames, last = drawn
+    if (text, picture.tobytes()) != (last[0], last[1].tobytes()):
         raise ValueError(
-            f"the start {states[start]} differs when it is come back to: "
+            f"the start {start} differs when it is come back to: "
             "update must set all that depends on its values, and draw no random numbers"
         )
-    texts = [text for text, _ in rest]
-    _check_texts(texts, states)
-    return [picture for _, picture in rest], texts
+    return [picture for _, picture in frames], [text for text, _ in frames]
 
 
 def _check_texts(texts: list[str], states: list[dict[str, Value]]) -> None:
@@ -212,16 +226,18 @@ def _patches(pictures: list[Image.Image], start: int) -> list[bytes]:
     """The start as a whole PNG, the others as what differs from it."""
     # One palette for all: what stands still has the same colour in every state.
     palette = _palette(pictures)
-    indices = [_indices(picture, palette) for picture in pictures]
-    patches = []
-    for number, here in enumerate(indices):
+    under = _indices(pictures[start], palette)
+
+    def patch(number: int) -> bytes:
+        here = _indices(pictures[number], palette)
         same = {} if number == start else {"transparency": NOTHING}
         if same:
-            here = np.where(_surroundings(here != indices[start]), here, np.uint8(NOTHING))
+            here = np.where(_surroundings(here != under), here, np.uint8(NOTHING))
         image = Image.fromarray(here)
         image.putpalette(palette.getpalette() or [])
-        patches.append(png(image, optimize=True, **same))
-    return patches
+        return png(image, optimize=True, **same)
+
+    return in_halves(patch, range(len(pictures)))
 
 
 def _palette(pictures: list[Image.Image]) -> Image.Image:

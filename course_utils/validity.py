@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,20 +101,26 @@ def validity_map(claim: str, seeds: Sequence[int]) -> pd.DataFrame:
     return pd.DataFrame([{**point, **verdict(chart, point, seeds)} for point in points])
 
 
-def verdict(chart: ValidityMap, setting: dict[str, Any], seeds: Sequence[int]) -> dict[str, Any]:
+def verdict(
+    chart: ValidityMap,
+    setting: dict[str, Any],
+    seeds: Sequence[int],
+    apply: Callable[[Callable[[int], float], Sequence[int]], Iterable[float]] = map,
+) -> dict[str, Any]:
     """Measure and predict one point of the map; the columns of ``validity_map``.
 
     Args:
         chart: the map.
         setting: both axes, and choices if wanted (see ``checked_setting``).
         seeds: at least 2.
+        apply: how the seeds are gone through: ``map``, or ``in_halves`` for many of them.
 
     Example:
         >>> chart = the_map("ch02-one-sign-map")
         >>> verdict(chart, {"mean": 5, "batch": 1}, [0, 1])["holds"]
         True
     """
-    values = [chart.measure(seed, **setting) for seed in seeds]
+    values = list(apply(partial(chart.measure, **setting), seeds))
     measured = statistics.fmean(values)
     predicted = chart.predict(setting[chart.x.name], setting[chart.y.name])
     return {

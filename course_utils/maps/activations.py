@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 
 from course_utils import signals
@@ -12,6 +14,7 @@ WIDTH = 100
 EXAMPLES = 400
 
 
+@lru_cache(maxsize=4096)
 def _linear_share(seed: int, depth: float, gain: float, activation: str = "tanh") -> float:
     g = generator(seed)
     inputs = torch.randn(EXAMPLES, WIDTH, generator=g, dtype=torch.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 
@@ -54,6 +55,7 @@ def _predicted_share(depth: float, gain: float) -> float:
     return math.log10(d / q)
 
 
+@lru_cache(maxsize=4096)
 def _measured_share(
     seed: int, depth: float, gain: float, bias: str = "default", activation: str = "relu"
 ) -> float:

@@ -39,6 +39,7 @@ def mixed_batches(
     return table[chosen, place]
 
 
+@lru_cache(maxsize=4096)
 def counts_as(seed: int, batch: float, lean: float, layer: int = 1) -> float:
     """log₁₀ of σ² over the variance of a batch's mean, for pre-activations of the digits."""
     z, labels = _pre_activations(seed, layer)

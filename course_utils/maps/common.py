@@ -41,6 +41,7 @@ class ValidityMap:
             the first being the one that the map is drawn for.
         rule: what the prediction is, where it is no theory.
         seeds: over how many seeds it is drawn.
+        together: whether ``measure`` trains all seeds of a bet at once, for one of them.
     """
 
     claim: str
@@ -55,6 +56,7 @@ class ValidityMap:
     choices: dict[str, tuple[Any, ...]]
     rule: str = "theory"
     seeds: int = 5
+    together: bool = False
 
 
 @lru_cache(maxsize=64)

@@ -14,8 +14,9 @@ from course_utils.initialization import glorot, uniform_default
 from course_utils.maps.common import Axis, ValidityMap, standard_digits_from
 from course_utils.networks import MLP
 from course_utils.pretraining import Stage, greedy, take_over
+from course_utils.processes import side_by_side
 from course_utils.seeding import SEEDS_PER_OFFSET
-from course_utils.training import accuracy, fit, side_by_side
+from course_utils.training import accuracy, fit
 
 WIDTH = 50
 DEPTHS = (1, 2, 3, 5)
@@ -164,4 +165,5 @@ RESCUE = ValidityMap(
     predict=position,
     choices={"labels": tuple(LABELS), "masked": (0.25, 0.0)},
     rule="the share",
+    together=True,
 )

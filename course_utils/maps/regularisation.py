@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ EXAMPLES = 400
 DATA_SETS = 16  # drawn at each point
 
 
+@lru_cache(maxsize=4096)
 def gain_by_decay(
     seed: int, decay: float, signal: float, inputs: str = "normal", spread: float = 1.0
 ) -> float:

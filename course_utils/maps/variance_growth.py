@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 
@@ -11,6 +12,7 @@ from course_utils.maps.common import Axis, ValidityMap
 from course_utils.seeding import generator
 
 
+@lru_cache(maxsize=4096)
 def _log_backward_growth(seed: int, width: float, sigma: float, activation: str = "tanh") -> float:
     """log₁₀ of the growth of the mean squared gradient a layer, over 8 layers."""
     g = generator(seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from course_utils import theory
@@ -10,6 +11,7 @@ from course_utils.maps.common import Axis, ValidityMap
 from course_utils.seeding import generator
 
 
+@lru_cache(maxsize=4096)
 def _one_sign_share(seed: int, mean: float, batch: float, **choices: Any) -> float:
     updates = unit_updates(
         mean, int(batch), updates=UPDATES_PER_SEED, generator=generator(seed), **choices

@@ -159,13 +159,25 @@ def test_a_bet_is_on_seeds_that_the_map_does_not_have(monkeypatch, claim, of_the
         return own.measure(seed, **setting)
 
     few = {} if of_the_map == 5 else {"seeds": of_the_map}
-    chart = dataclasses.replace(own, claim=claim, measure=measured, **few)
+    # Together: in this process, which sees what is asked.
+    chart = dataclasses.replace(own, claim=claim, measure=measured, together=True, **few)
     monkeypatch.setitem(validity.MAPS, claim, chart)
     cu.break_it(claim, mean=5, batch=1)
     bet, drawn = asked[:20], set(asked[20:])
     assert len(set(bet)) == 20
     assert drawn == set(cu.seeds(of_the_map))
     assert not drawn & set(bet)
+
+
+def test_a_bet_says_the_same_in_two_processes_and_in_one(monkeypatch, capsys):
+    said = []
+    for together in (False, True):
+        chart = dataclasses.replace(cu.the_map("ch02-one-sign-map"), together=together)
+        monkeypatch.setitem(validity.MAPS, "ch02-one-sign-map", chart)
+        cu.break_it("ch02-one-sign-map", mean=1, batch=3)
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+    assert "over 20 seeds" in said[0]
 
 
 def test_break_it_keeps_a_scored_bet(tmp_path, monkeypatch, capsys):

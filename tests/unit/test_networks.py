@@ -1,11 +1,7 @@
 """Networks, training and activations against torch's own modules and autograd."""
 
 import math
-import multiprocessing
-import os
 import pickle
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -431,54 +427,6 @@ def test_standard_digits_are_centred_and_of_mean_square_one_in_each_split():
         assert torch.equal(together[1], own[0])
     with pytest.raises(ValueError, match="at least one seed"):
         standard_digits([])
-
-
-@pytest.fixture(params=[False, True], ids=["processes", "threads"])
-def two_at_a_time(request, monkeypatch):
-    """Both ways in which ``side_by_side`` works, wherever the tests run."""
-    monkeypatch.setattr(torch.accelerator, "is_available", lambda: request.param)
-    return request.param
-
-
-@pytest.mark.usefixtures("two_at_a_time")
-def test_side_by_side_keeps_the_order_and_gives_what_one_after_the_other_gives():
-    def slow_first(number):
-        begun = time.monotonic()
-        time.sleep(0.6 if number == 0 else 0.2)
-        return number, begun, time.monotonic()
-
-    found = cu.side_by_side(slow_first, range(4))
-    assert [number for number, _, _ in found] == [0, 1, 2, 3]
-    assert found[1][1] < found[0][2], "the second waited for the first"
-    assert found[2][1] >= found[1][2], "three at a time"
-
-    x, y, *_ = standard_digits([0])
-
-    def trained(seed):
-        net = cu.MLP([64, 8, 10], "tanh", seeds=[seed])
-        losses = cu.fit(net, x, y, rates=0.1, steps=5, batch=16, seeds=[seed])
-        return net, losses
-
-    found = cu.side_by_side(trained, [1, 2, 3])
-    for (net, losses), (own, its_losses) in zip(found, map(trained, (1, 2, 3)), strict=True):
-        assert torch.equal(losses, its_losses)
-        for mine, theirs in zip(net.parameters(), own.parameters(), strict=True):
-            assert torch.equal(mine, theirs)
-            assert mine.requires_grad
-    with pytest.raises(ZeroDivisionError):
-        cu.side_by_side(lambda value: 1 / value, [1, 0])
-
-
-@pytest.mark.skipif(
-    sys.platform != "linux" or torch.accelerator.is_available(), reason="threads are used here"
-)
-def test_a_process_that_ends_or_whose_result_cannot_be_copied_is_an_error_and_no_hang():
-    with pytest.raises(RuntimeError, match="without a result, with the code 7"):
-        cu.side_by_side(lambda number: os._exit(7), [0])
-    with pytest.raises(TypeError, match="a function cannot be copied"):
-        cu.side_by_side(lambda number: lambda: number, [0])
-    assert cu.side_by_side(abs, []) == []
-    assert not multiprocessing.active_children()
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

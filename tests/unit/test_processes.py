@@ -1,0 +1,82 @@
+"""Two things at a time: the results of one after the other, and no hang."""
+
+import multiprocessing
+import os
+import sys
+import threading
+import time
+
+import pytest
+import torch
+
+import course_utils as cu
+from course_utils.data import standard_digits
+from course_utils.processes import in_halves
+
+
+@pytest.fixture(params=[False, True], ids=["processes", "threads"])
+def two_at_a_time(request, monkeypatch):
+    """Both ways to work, wherever the tests run."""
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: request.param)
+    return request.param
+
+
+@pytest.mark.usefixtures("two_at_a_time")
+def test_side_by_side_keeps_the_order_and_gives_what_one_after_the_other_gives():
+    def slow_first(number):
+        begun = time.monotonic()
+        time.sleep(0.6 if number == 0 else 0.2)
+        return number, begun, time.monotonic()
+
+    found = cu.side_by_side(slow_first, range(4))
+    assert [number for number, _, _ in found] == [0, 1, 2, 3]
+    assert found[1][1] < found[0][2], "the second waited for the first"
+    assert found[2][1] >= found[1][2], "three at a time"
+
+    x, y, *_ = standard_digits([0])
+
+    def trained(seed):
+        net = cu.MLP([64, 8, 10], "tanh", seeds=[seed])
+        losses = cu.fit(net, x, y, rates=0.1, steps=5, batch=16, seeds=[seed])
+        return net, losses
+
+    found = cu.side_by_side(trained, [1, 2, 3])
+    for (net, losses), (own, its_losses) in zip(found, map(trained, (1, 2, 3)), strict=True):
+        assert torch.equal(losses, its_losses)
+        for mine, theirs in zip(net.parameters(), own.parameters(), strict=True):
+            assert torch.equal(mine, theirs)
+            assert mine.requires_grad
+    with pytest.raises(ZeroDivisionError):
+        cu.side_by_side(lambda value: 1 / value, [1, 0])
+
+
+@pytest.mark.usefixtures("two_at_a_time")
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+def test_in_halves_gives_what_one_after_the_other_gives(count):
+    assert in_halves(lambda value: value**2, range(count)) == [k**2 for k in range(count)]
+
+
+def test_in_halves_has_a_process_for_each_half_and_no_threads_where_there_are_none(two_at_a_time):
+    if sys.platform != "linux" and not two_at_a_time:
+        pytest.skip("no forks here")
+    where = in_halves(lambda value: (os.getpid(), threading.get_ident()), range(5))
+    if two_at_a_time:  # one after the other, here
+        assert set(where) == {(os.getpid(), threading.get_ident())}
+    else:
+        pids = [pid for pid, _ in where]
+        assert pids[:3] == [pids[0]] * 3 and pids[3:] == [pids[3]] * 2
+        assert len({pids[0], pids[3], os.getpid()}) == 3
+    with pytest.raises(ZeroDivisionError):
+        in_halves(lambda value: 1 / value, [1, 2, 0])
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or torch.accelerator.is_available(), reason="threads are used here"
+)
+def test_a_process_that_ends_or_whose_result_cannot_be_copied_is_an_error_and_no_hang():
+    with pytest.raises(RuntimeError, match="without a result, with the code 7"):
+        cu.side_by_side(lambda number: os._exit(7), [0])
+    with pytest.raises(TypeError, match="a function cannot be copied"):
+        cu.side_by_side(lambda number: lambda: number, [0])
+    assert cu.side_by_side(abs, []) == []
+    assert not multiprocessing.active_children()
