@@ -5,11 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import sys
+import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from multiprocessing.connection import Connection
-from typing import TypeVar, cast
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar, cast
 
 import torch
 
@@ -46,9 +48,10 @@ def side_by_side(function: Callable[[Value], Result], values: Iterable[Value]) -
     """
     # Threads share Python's lock: two trainings of small networks take 0.6 to 1 times as
     # long as one after the other. Processes take half.
-    call = partial(_in_a_process, function) if _can_fork() else function
+    if _can_fork():
+        return _in_processes(function, list(values))
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return list(pool.map(call, values))
+        return list(pool.map(function, values))
 
 
 def in_halves(function: Callable[[Value], Result], values: Sequence[Value]) -> list[Result]:
@@ -85,25 +88,56 @@ def _can_fork() -> bool:
     return sys.platform == "linux" and not torch.accelerator.is_available()
 
 
-def _in_a_process(function: Callable[[Value], Result], value: Value) -> Result:
-    """The function of a value, in a fork of this process: nothing but the result is copied."""
+def _in_processes(function: Callable[[Value], Result], values: Sequence[Value]) -> list[Result]:
+    """The function of each value, each in a fork of this process, two at a time."""
+    waiting = deque(enumerate(values))
+    running: dict[Connection, tuple[int, BaseProcess]] = {}
+    answers: dict[int, tuple[Result, Exception | None]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < 2:
+                number, value = waiting.popleft()
+                receiver, worker = _forked(function, value)
+                running[receiver] = number, worker
+            for receiver in cast(list[Connection], wait(running)):
+                number, worker = running.pop(receiver)
+                answers[number] = _answer(receiver, worker)
+                if answers[number][1]:
+                    waiting.clear()
+    finally:  # also when the reader interrupts
+        for _, worker in running.values():
+            worker.terminate()
+    for number in sorted(answers):
+        error = answers[number][1]
+        if error:
+            raise error
+    return [answers[number][0] for number in range(len(values))]
+
+
+def _forked(function: Callable[[Value], Result], value: Value) -> tuple[Connection, BaseProcess]:
+    """A process that computes the function of a value, and where its answer comes out."""
     fork = multiprocessing.get_context("fork")
     receiver, sender = fork.Pipe(duplex=False)
     worker = fork.Process(target=_send, args=(sender, function, value))
-    worker.start()
+    with warnings.catch_warnings():
+        # Python 3.12 warns of a fork beside other threads: a lock that one of them holds
+        # stays shut in the child. Ours waits for no other thread: it computes, answers, ends.
+        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+        worker.start()
     sender.close()
+    return receiver, worker
+
+
+def _answer(receiver: Connection, worker: BaseProcess) -> tuple[Any, Exception | None]:
+    """The result or the error of a process; nothing else is copied."""
     try:
         answer = receiver.recv_bytes()
     except EOFError:
         worker.join()
-        raise RuntimeError(
-            f"a process ended without a result, with the code {worker.exitcode}"
-        ) from None
+        said = f"a process ended without a result, with the code {worker.exitcode}"
+        return None, RuntimeError(said)
     worker.join()
-    result, error = pickle.loads(answer)
-    if error is not None:
-        raise error
-    return cast(Result, result)
+    return cast(tuple[Any, Exception | None], pickle.loads(answer))
 
 
 def _send(sender: Connection, function: Callable[[Value], Result], value: Value) -> None:

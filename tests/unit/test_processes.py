@@ -5,11 +5,13 @@ import os
 import sys
 import threading
 import time
+import warnings
 
 import pytest
 import torch
 
 import course_utils as cu
+from course_utils import processes
 from course_utils.data import standard_digits
 from course_utils.processes import in_halves
 
@@ -80,3 +82,46 @@ def test_a_process_that_ends_or_whose_result_cannot_be_copied_is_an_error_and_no
         cu.side_by_side(lambda number: lambda: number, [0])
     assert cu.side_by_side(abs, []) == []
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or torch.accelerator.is_available(), reason="threads are used here"
+)
+def test_an_error_starts_no_further_process_and_an_interrupt_ends_those_that_run(
+    tmp_path, monkeypatch
+):
+    def leave_a_mark(number):
+        (tmp_path / str(number)).touch()
+        time.sleep(0.3)
+        return 1 / (number - 1)
+
+    with pytest.raises(ZeroDivisionError):
+        cu.side_by_side(leave_a_mark, [1, 2, 3, 4, 5, 6])
+    assert len(list(tmp_path.iterdir())) < 4
+
+    def interrupted(receivers):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(processes, "wait", interrupted)
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        cu.side_by_side(time.sleep, [60, 60])
+    for worker in multiprocessing.active_children():
+        worker.join(10)
+    assert not multiprocessing.active_children()
+    assert time.monotonic() - begun < 30
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no forks here")
+def test_a_fork_beside_a_thread_of_the_reader_warns_of_nothing(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    ended = threading.Event()
+    other = threading.Thread(target=ended.wait)
+    other.start()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert cu.side_by_side(abs, [-1, -2]) == [1, 2]
+    finally:
+        ended.set()
+        other.join()
