@@ -123,7 +123,8 @@ def _png(figure: Figure) -> bytes:
     Without the note on matplotlib's version, the same figure gives the same bytes.
     """
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", bbox_inches="tight", facecolor="white")
+    raw = {"compress_level": 0}  # it is read again at once
+    figure.savefig(drawn, format="png", bbox_inches="tight", facecolor="white", pil_kwargs=raw)
     picture = Image.open(drawn).convert("RGB")
     few = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     stored = io.BytesIO()

@@ -395,6 +395,30 @@ def test_axes_do_not_jump_between_states():
     assert lefts[0] == lefts[1]
 
 
+def test_labels_and_titles_do_not_jump_between_states():
+    def draw(figure):
+        axes = figure.subplots()
+        (line,) = axes.plot([0, 1], [0, 1], color="green")
+        axes.set_title("red", color="red")
+        axes.set_ylabel("red too", color="red")
+        axes.set_xlabel("and red", color="red")
+
+        def update(top):
+            line.set_ydata([0, top])
+            axes.set_ylim(0, top)
+            axes.set_xticks([0, 1], ["0", "1\n." if top == 1 else "1"])
+            return f"A green line from 0 to {top}, corner to corner."
+
+        return update
+
+    made = explore(draw, title="Line", top=control("top", [1, 10]))
+    reds = [
+        (np.abs(pixels(frame) - [255, 0, 0]).max(axis=-1) < 40).nonzero() for frame in frames(made)
+    ]
+    assert len(reds[0][0]) > 100
+    assert all(np.array_equal(a, b) for a, b in zip(*reds, strict=True))
+
+
 # ---------------------------------------------------------------- what is refused
 
 
