@@ -78,7 +78,8 @@ def in_halves(function: Callable[[Value], Result], values: Sequence[Value]) -> l
         return [function(value) for value in values]
     middle = (len(values) + 1) // 2
     halves = side_by_side(
-        lambda half: list(map(function, half)), [values[:middle], values[middle:]]
+        lambda half: list(map(function, half)),
+        [half for half in (values[:middle], values[middle:]) if half],
     )
     return [result for half in halves for result in half]
 

@@ -98,6 +98,8 @@ def validity_map(claim: str, seeds: Sequence[int]) -> pd.DataFrame:
         raise ValueError(f"a spread over seeds needs at least 2 seeds, got {len(seeds)}")
     chart = the_map(claim)
     points = [{chart.x.name: x, chart.y.name: y} for y in chart.y.values for x in chart.x.values]
+    if not chart.together:
+        chart.measure.take(seeds, points)
     return pd.DataFrame([{**point, **verdict(chart, point, seeds)} for point in points])
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 
 from course_utils import signals
-from course_utils.maps.common import Axis, ValidityMap
+from course_utils.maps.common import Axis, Measure, ValidityMap
 from course_utils.seeding import generator
 
 WIDTH = 100
 EXAMPLES = 400
 
 
-@lru_cache(maxsize=4096)
 def _linear_share(seed: int, depth: float, gain: float, activation: str = "tanh") -> float:
     g = generator(seed)
     inputs = torch.randn(EXAMPLES, WIDTH, generator=g, dtype=torch.float64)
@@ -36,7 +33,7 @@ LINEAR = ValidityMap(
         (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6),
         logarithmic=True,
     ),
-    measure=_linear_share,
+    measure=Measure(_linear_share),
     predict=lambda depth, gain: signals.linear_shares("tanh", gain**2, gain**2, int(depth))[-1],
     choices={"activation": ("tanh", "sigmoid", "relu", "gelu")},
 )

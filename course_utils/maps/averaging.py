@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import torch
 
 from course_utils.data import inputs_with_mean
-from course_utils.maps.common import Axis, ValidityMap
+from course_utils.maps.common import Axis, Measure, ValidityMap
 from course_utils.seeding import generator
 
 INPUTS = 10
@@ -16,7 +15,6 @@ EXAMPLES = 8192  # drawn at each point, for all its minibatches together
 FEWEST = 64  # minibatches
 
 
-@lru_cache(maxsize=4096)
 def share_of_the_gain(
     seed: int, batch: float, left: float, inputs: str = "normal", spread: float = 1.0
 ) -> float:
@@ -69,7 +67,7 @@ HALF_GAIN = ValidityMap(
         (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.2, 4.0, 8.0),
         logarithmic=True,
     ),
-    measure=share_of_the_gain,
+    measure=Measure(share_of_the_gain),
     predict=predicted,
     rule="equation (9.10)",
     choices={"inputs": ("normal", "uniform", "exponential"), "spread": (1, 10, 100)},

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import torch
 
 from course_utils.activations import activation as named
-from course_utils.maps.common import Axis, ValidityMap
+from course_utils.maps.common import Axis, Measure, ValidityMap
 from course_utils.seeding import generator
 
 WIDTH = 100
@@ -55,7 +54,6 @@ def _predicted_share(depth: float, gain: float) -> float:
     return math.log10(d / q)
 
 
-@lru_cache(maxsize=4096)
 def _measured_share(
     seed: int, depth: float, gain: float, bias: str = "default", activation: str = "relu"
 ) -> float:
@@ -81,7 +79,7 @@ APART = ValidityMap(
     threshold=-2.0,
     x=Axis("depth", "layer", (1, 2, 4, 6, 8, 12, 16, 20), whole=True),
     y=Axis("gain", "n · Var W", (0.05, 0.1, 0.2, 0.33, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0), True),
-    measure=_measured_share,
+    measure=Measure(_measured_share),
     predict=_predicted_share,
     choices={"bias": tuple(BIASES), "activation": ("relu", "tanh", "sigmoid")},
 )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_utils.data import digits
 from course_utils.initialization import kaiming
-from course_utils.maps.common import Axis, ValidityMap
+from course_utils.maps.common import Axis, Measure, ValidityMap
 from course_utils.networks import MLP
 from course_utils.seeding import generator
 
@@ -39,7 +39,6 @@ def mixed_batches(
     return table[chosen, place]
 
 
-@lru_cache(maxsize=4096)
 def counts_as(seed: int, batch: float, lean: float, layer: int = 1) -> float:
     """log₁₀ of σ² over the variance of a batch's mean, for pre-activations of the digits."""
     z, labels = _pre_activations(seed, layer)
@@ -93,7 +92,7 @@ COUNTS_AS = ValidityMap(
     threshold=ENOUGH,
     x=Axis("batch", "batch size B", (4, 8, 16, 32, 64, 128, 256), logarithmic=True, whole=True),
     y=Axis("lean", "lean p of the batches", (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)),
-    measure=counts_as,
+    measure=Measure(counts_as),
     predict=predicted,
     choices={"layer": (1, 2, 3)},
 )

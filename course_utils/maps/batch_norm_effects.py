@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_utils.activations import activation as named
 from course_utils.initialization import kaiming
-from course_utils.maps.common import Axis, ValidityMap, standard_digits_from
+from course_utils.maps.common import Axis, Measure, ValidityMap, standard_digits_from
 from course_utils.networks import MLP
 from course_utils.seeding import generator
 from course_utils.training import accuracy, fit
@@ -44,7 +44,6 @@ def _normalised(h: Tensor) -> Tensor:
     return centred / centred.square().mean(dim=0).sqrt()
 
 
-@lru_cache(maxsize=4096)
 def measured_growth(
     seed: int, depth: float, batch: float, activation: str = "relu", bypass: bool = False
 ) -> float:
@@ -72,7 +71,7 @@ EXPLOSION = ValidityMap(
     threshold=2.0,
     x=Axis("batch", "batch B", BATCHES, logarithmic=True, whole=True),
     y=Axis("depth", "layers", DEPTHS, whole=True),
-    measure=measured_growth,
+    measure=Measure(measured_growth),
     predict=lambda batch, depth: predicted_growth(depth, batch),
     choices={"activation": ("relu", "tanh", "identity", "gelu"), "bypass": (False, True)},
 )
@@ -136,7 +135,7 @@ SPEED_UP = ValidityMap(
     threshold=BETTER,
     x=Axis("batch", "examples in a batch B", SIZES, logarithmic=True, whole=True),
     y=Axis("rate", "learning rate η", RATES, logarithmic=True),
-    measure=gain_in_accuracy,
+    measure=Measure(gain_in_accuracy),
     predict=position,
     choices={"norm": ("batch", "layer", "group", "rms")},
     rule="the rule of thumb",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from course_utils.data import Split, standard_digits
+from course_utils.processes import in_halves
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,45 @@ class Axis:
     whole: bool = False
 
 
+class Measure:
+    """A quantity that is measured once for each seed and setting.
+
+    Args:
+        function: ``function(seed, **setting)``, the quantity under one seed.
+
+    Example:
+        >>> Measure(lambda seed, depth: seed + depth)(2, depth=3)
+        5
+    """
+
+    def __init__(self, function: Callable[..., float]) -> None:
+        self.function = function
+        self.known: dict[tuple[Any, ...], float] = {}
+
+    def __call__(self, seed: int, **setting: Any) -> float:
+        """The quantity under one seed."""
+        key = _key(seed, setting)
+        if key not in self.known:
+            self.known[key] = self.function(seed, **setting)
+        return self.known[key]
+
+    def take(self, seeds: Sequence[int], settings: Sequence[dict[str, Any]]) -> None:
+        """Measure all of them, one half of the seeds beside the other."""
+
+        def all_of(seed: int) -> list[float]:
+            return [self(seed, **setting) for setting in settings]
+
+        new = [seed for seed in seeds if any(_key(seed, one) not in self.known for one in settings)]
+        for seed, values in zip(new, in_halves(all_of, new), strict=True):
+            self.known |= {
+                _key(seed, one): value for one, value in zip(settings, values, strict=True)
+            }
+
+
+def _key(seed: int, setting: dict[str, Any]) -> tuple[Any, ...]:
+    return (seed, *sorted(setting.items()))
+
+
 @dataclass(frozen=True)
 class ValidityMap:
     """A claim of the form "this quantity is at least the threshold", and its domain.
@@ -35,7 +75,7 @@ class ValidityMap:
         quantity: its name, for labels.
         threshold: the claim holds where the mean over seeds is at least this.
         x: first axis. y: second axis.
-        measure: ``measure(seed, **setting)``, the quantity under one seed.
+        measure: ``measure(seed, **setting)``, the quantity under one seed; once is enough.
         predict: ``predict(x, y)``, the quantity by theory.
         choices: further settings that a learner may change: name and allowed values,
             the first being the one that the map is drawn for.
@@ -51,7 +91,7 @@ class ValidityMap:
     threshold: float
     x: Axis
     y: Axis
-    measure: Callable[..., float]
+    measure: Measure
     predict: Callable[[float, float], float]
     choices: dict[str, tuple[Any, ...]]
     rule: str = "theory"

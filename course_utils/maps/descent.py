@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from course_utils import optimizers
-from course_utils.maps.common import Axis, ValidityMap
+from course_utils.maps.common import Axis, Measure, ValidityMap
 from course_utils.seeding import generator
 
 CONDITIONS = (6, 10, 20, 40, 80)
@@ -106,7 +106,7 @@ OWN_STEPS = ValidityMap(
     threshold=2.0,
     x=Axis("condition", "condition number κ", CONDITIONS, logarithmic=True),
     y=Axis("angle", "angle to the axes (degrees)", ANGLES, logarithmic=True),
-    measure=saving,
+    measure=Measure(saving),
     predict=predicted_saving,
     rule="equation (11.9)",
     choices={"method": tuple(METHODS)},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from course_utils.diagnose import Diagnosis, diagnose
 from course_utils.findings import CHANGE
 from course_utils.initialization import initialize, lecun
-from course_utils.maps.common import Axis, ValidityMap
+from course_utils.maps.common import Axis, Measure, ValidityMap
 from course_utils.seeding import generator
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU}
@@ -36,7 +35,6 @@ def example(
     return diagnose(net, (x, t), loss, minibatches=1, batch=EXAMPLES)
 
 
-@lru_cache(maxsize=2048)
 def decades(
     seed: int, depth: float, gain: float, activation: str = "relu", width: int = 100
 ) -> float:
@@ -57,7 +55,7 @@ ALARM = ValidityMap(
     threshold=-math.log10(CHANGE[1]),
     x=Axis("depth", "depth D (layers)", (6, 10, 16, 26), logarithmic=True, whole=True),
     y=Axis("gain", "gain g", (0.7, 1.0, 1.2, 1.414, 2.0, 2.8), logarithmic=True),
-    measure=decades,
+    measure=Measure(decades),
     predict=predicted_decades,
     choices={"activation": ("relu", "tanh", "gelu"), "width": (100, 10, 300)},
     seeds=3,

@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 
 from course_utils.data import digits
-from course_utils.maps.common import Axis, ValidityMap
+from course_utils.maps.common import Axis, Measure, ValidityMap
 from course_utils.networks import MLP
 from course_utils.training import fit
 
@@ -67,7 +67,7 @@ WEDGE = ValidityMap(
     threshold=BEGINS,
     x=Axis("depth", "depth (hidden layers)", (6, 10, 16), logarithmic=True, whole=True),
     y=Axis("gain", "gain g", GAINS, logarithmic=True),
-    measure=fall_of_the_loss,
+    measure=Measure(fall_of_the_loss),
     predict=position_in_the_wedge,
     choices={"activation": ("relu", "tanh", "gelu"), "rate": (RATE, 0.001, 0.01, 0.03)},
 )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from course_utils.deliveries import deliveries
 from course_utils.gradients import mean_cosine
-from course_utils.maps.common import Axis, ValidityMap
+from course_utils.maps.common import Axis, Measure, ValidityMap
 from course_utils.seeding import generator
 
 ROWS = 2000
@@ -90,7 +90,6 @@ def trained(seed: int, updates: int, targets: str) -> nn.Sequential:
     return model
 
 
-@lru_cache(maxsize=4096)
 def agreement(seed: int, batch: float, updates: float, targets: str = "raw") -> float:
     """Mean cosine between the gradients of disjoint minibatches of ``batch`` rows."""
     size = int(batch)
@@ -124,7 +123,7 @@ AGREEMENT = ValidityMap(
     threshold=0.5,
     x=Axis("batch", "examples in a minibatch B", SIZES, logarithmic=True, whole=True),
     y=Axis("updates", "updates", TIMES, whole=True),
-    measure=agreement,
+    measure=Measure(agreement),
     predict=predicted,
     choices={"targets": ("raw", "standardised")},
     rule="the noise scale",

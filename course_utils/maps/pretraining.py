@@ -11,7 +11,7 @@ from torch import Tensor
 
 from course_utils.activations import activation
 from course_utils.initialization import glorot, uniform_default
-from course_utils.maps.common import Axis, ValidityMap, standard_digits_from
+from course_utils.maps.common import Axis, Measure, ValidityMap, standard_digits_from
 from course_utils.networks import MLP
 from course_utils.pretraining import Stage, greedy, take_over
 from course_utils.processes import side_by_side
@@ -161,7 +161,7 @@ RESCUE = ValidityMap(
     threshold=BETTER,
     x=Axis("depth", "hidden layers", DEPTHS, whole=True),
     y=Axis("gain", "gain of the random start (Glorot × gain)", GAINS, logarithmic=True),
-    measure=advantage,
+    measure=Measure(advantage),
     predict=position,
     choices={"labels": tuple(LABELS), "masked": (0.25, 0.0)},
     rule="the share",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from course_utils.data import inputs_with_mean
-from course_utils.maps.common import Axis, ValidityMap
+from course_utils.maps.common import Axis, Measure, ValidityMap
 from course_utils.seeding import generator
 
 INPUTS = 10
@@ -17,7 +16,6 @@ EXAMPLES = 400
 DATA_SETS = 16  # drawn at each point
 
 
-@lru_cache(maxsize=4096)
 def gain_by_decay(
     seed: int, decay: float, signal: float, inputs: str = "normal", spread: float = 1.0
 ) -> float:
@@ -66,7 +64,7 @@ DECAY_HELPS = ValidityMap(
         (0.3, 0.7, 1.75, 2.5, 4, 7, 13, 25, 50, 100),
         logarithmic=True,
     ),
-    measure=gain_by_decay,
+    measure=Measure(gain_by_decay),
     predict=predicted,
     rule="equation (12.9)",
     choices={"inputs": ("normal", "uniform", "exponential"), "spread": (1, 10, 100)},

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import torch
 
 from course_utils import signals
-from course_utils.maps.common import Axis, ValidityMap
+from course_utils.maps.common import Axis, Measure, ValidityMap
 from course_utils.seeding import generator
 
 
-@lru_cache(maxsize=4096)
 def _log_backward_growth(seed: int, width: float, sigma: float, activation: str = "tanh") -> float:
     """log₁₀ of the growth of the mean squared gradient a layer, over 8 layers."""
     g = generator(seed)
@@ -46,7 +44,7 @@ GROWTH = ValidityMap(
         (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0),
         logarithmic=True,
     ),
-    measure=_log_backward_growth,
+    measure=Measure(_log_backward_growth),
     predict=_predicted_growth,
     choices={"activation": ("tanh", "sigmoid", "relu")},
 )

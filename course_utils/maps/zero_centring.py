@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from course_utils import theory
 from course_utils.gradients import one_sign, unit_updates
-from course_utils.maps.common import Axis, ValidityMap
+from course_utils.maps.common import Axis, Measure, ValidityMap
 from course_utils.seeding import generator
 
 
-@lru_cache(maxsize=4096)
 def _one_sign_share(seed: int, mean: float, batch: float, **choices: Any) -> float:
     updates = unit_updates(
         mean, int(batch), updates=UPDATES_PER_SEED, generator=generator(seed), **choices
@@ -32,7 +30,7 @@ ONE_SIGN = ValidityMap(
         (0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
     ),
     y=Axis("batch", "batch size B", (1, 2, 4, 8, 16, 32, 64, 128), logarithmic=True, whole=True),
-    measure=_one_sign_share,
+    measure=Measure(_one_sign_share),
     predict=lambda mean, batch: theory.one_sign_share(mean, int(batch)),
     choices={
         "inputs": ("normal", "uniform", "exponential"),

@@ -13,6 +13,7 @@ import torch
 
 import course_utils as cu
 from course_utils import bets, claims, exercises, plots, validity
+from course_utils.maps.common import Measure
 
 BASE = {
     "statement": "One is one.", "source": "arithmetic", "predicted": 1.0, "measured": [0.9, 1.1],
@@ -103,6 +104,38 @@ def test_the_map_is_theory_and_measurement_point_by_point():
         (x, y) for x in chart.x.values for y in chart.y.values
     }
     assert table["holds"].any() and not table["holds"].all()
+
+
+def test_a_measure_is_taken_once_and_what_is_taken_in_halves_is_kept():
+    asked = []
+
+    def measured(seed, **setting):
+        asked.append((seed, setting))
+        return seed + setting["depth"] / setting["gain"]
+
+    measure = Measure(measured)
+    assert measure(1, depth=3, gain=2.0) == measure(1, gain=2.0, depth=3) == 2.5
+    assert asked == [(1, {"depth": 3, "gain": 2.0})]
+    points = [{"depth": 3, "gain": 2.0}, {"depth": 4, "gain": 1.0}]
+    measure.take([1, 5, 9], points)
+    asked.clear()
+    assert [[measure(seed, **at) for at in points] for seed in (1, 5, 9)] == [
+        [2.5, 5.0],
+        [6.5, 9.0],
+        [10.5, 13.0],
+    ]
+    assert measure(5, gain=4.0, depth=2) == 5.5
+    assert asked == [(5, {"gain": 4.0, "depth": 2})]
+
+
+def test_a_map_is_measured_in_halves_unless_all_its_seeds_are_trained_together(monkeypatch):
+    taken = []
+    monkeypatch.setattr(Measure, "take", lambda self, seeds, points: taken.append(seeds))
+    cu.validity_map("ch02-one-sign-map", [0, 1])
+    chart = dataclasses.replace(cu.the_map("ch02-one-sign-map"), together=True)
+    monkeypatch.setitem(validity.MAPS, "together", chart)
+    cu.validity_map("together", [0, 1])
+    assert taken == [[0, 1]]
 
 
 def test_submitted_counterexamples_survive_seeds_that_nobody_has_seen():
