@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -140,7 +141,8 @@ class Stage:
         layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
         self.figure = Figure(figsize=INCHES, layout=layout, facecolor="white")
         self.canvas: Any = FigureCanvasAgg(self.figure)  # matplotlib leaves it untyped
-        self.update = draw(self.figure)
+        with rc_context({"axes.titley": 1.0}):  # titles stand still, too, see _fix_labels
+            self.update = draw(self.figure)
         _check_update(self.update, start)
         self.figure.set_size_inches(INCHES)
         self.scale(SCALES[0])
@@ -171,7 +173,11 @@ class Stage:
 
 
 def _fix_labels(axes: Axes) -> None:
-    """Keep the axes' labels where they are: looking for their places takes a third of a frame."""
+    """Keep labels where they are: matplotlib would look for their places in every frame.
+
+    Without this, and without looking for the places of titles, a frame takes two thirds of
+    the time.
+    """
     for axis in (axes.xaxis, axes.yaxis):
         place = axis.label.get_transform().transform(axis.label.get_position())
         axis.set_label_coords(*axes.transAxes.inverted().transform(place))

@@ -28,7 +28,6 @@ STYLE: Any = {
     "axes.spines.right": False,
     "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
-    "axes.titley": 1.0,  # as if it were looked for, which takes a fifth of the drawing
     "axes.labelsize": 10,
     "figure.dpi": 150,  # sharp on a phone, too
     "figure.figsize": (5.6, 3.6),  # text of 10 points is still 8 pixels on a phone

@@ -14,7 +14,6 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 from PIL import Image
 
-from course_utils.notebook import STYLE
 from course_utils.show import show
 
 ALT = "Two bars: the left one is half as high as the right one."
@@ -51,21 +50,6 @@ def test_the_figure_is_closed_so_that_it_is_not_shown_twice(displayed):
     assert pyplot.fignum_exists(figure.number)
     show(figure, ALT)
     assert not pyplot.fignum_exists(figure.number)
-
-
-@pytest.mark.parametrize("label", ["", "a label\nof two lines"])
-def test_titles_stand_where_matplotlib_would_put_them(displayed, label):
-    for height in (STYLE["axes.titley"], None):  # None: matplotlib looks for a place
-        with matplotlib.rc_context({**STYLE, "axes.titley": height}):
-            figure = Figure()
-            axes = figure.subplots(1, 2)
-            axes[0].plot([1, 2000])
-            axes[0].set(title="Rises", xlabel=label)
-            axes[1].imshow([[1, 2], [3, 4]])
-            axes[1].set_title("Four\nsquares")
-            show(figure, ALT)
-    by_style, by_matplotlib = (one.png for one in displayed)
-    assert by_style == by_matplotlib
 
 
 def test_the_same_figure_gives_the_same_bytes(displayed):
