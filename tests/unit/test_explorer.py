@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
 from course_utils import explorer_page, explorer_stage
@@ -417,6 +418,28 @@ def test_labels_and_titles_do_not_jump_between_states():
     ]
     assert len(reds[0][0]) > 100
     assert all(np.array_equal(a, b) for a, b in zip(*reds, strict=True))
+
+
+def test_labels_stand_where_matplotlib_puts_them():
+    def draw(figure):
+        for axes in figure.subplots(1, 2):
+            axes.plot([0, 100_000])
+            axes.set(xlabel="across", ylabel="up", title="Two lines")
+        return lambda top: f"Two lines that rise, to {top}."
+
+    stage = explorer_stage.Stage(draw, {"top": 1})
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+    plain = Figure(figsize=explorer_stage.INCHES, dpi=stage.figure.dpi, layout=layout)
+    draw(plain)
+    plain.draw_without_rendering()
+    for ours, theirs in zip(stage.figure.axes, plain.axes, strict=True):
+        for name in ("xaxis", "yaxis"):
+            place, expected = (
+                getattr(axes, name).label.get_window_extent().bounds for axes in (ours, theirs)
+            )
+            assert place == pytest.approx(expected, abs=0.5)
+        titles = (axes.title.get_window_extent().bounds for axes in (ours, theirs))
+        assert next(titles) == pytest.approx(next(titles), abs=0.5)
 
 
 # ---------------------------------------------------------------- what is refused
