@@ -7,7 +7,7 @@ what lies below them does not change at all. ``gradient_field`` computes no more
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -184,7 +184,7 @@ def _by_loop(
     places = [index for _, index in grid.parameters]
     starts = [tensor[place].clone() for tensor, place in zip(tensors, places, strict=True)]
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
-    field = inputs.new_zeros(len(inputs), len(grid.points), 2)
+    field, reseed = inputs.new_zeros(len(inputs), len(grid.points), 2), _seeding(inputs)
     for m, p in product(range(len(inputs)), range(len(grid.points))):
         with torch.no_grad():
             for k in (0, 1):
@@ -192,7 +192,7 @@ def _by_loop(
             for buffer, start in buffers:
                 buffer.copy_(start)
         if grid.seeds is not None:
-            torch.manual_seed(int(grid.seeds[m, p % grid.seeds.shape[1]]))
+            reseed(int(grid.seeds[m, p % grid.seeds.shape[1]]))
         value = checked(loss(model(inputs[m].clone()), targets[m]), ())
         found = torch.autograd.grad(value, tensors, allow_unused=True)
         for k in (0, 1):
@@ -228,13 +228,13 @@ def _by_vmap(
     gradient = vmap(
         grad(value), in_dims=(0, None, None), randomness="different" if per_point else "same"
     )
-    fields = []
+    fields, reseed = [], _seeding(inputs)
     for m, (x, t) in enumerate(zip(inputs, targets, strict=True)):
         for p, points in zip(
             range(0, len(grid.points), size), grid.points.split(size), strict=True
         ):
             if grid.seeds is not None:
-                torch.manual_seed(int(grid.seeds[m, p if per_point else 0]))
+                reseed(int(grid.seeds[m, p if per_point else 0]))
             with torch.no_grad():  # grad inside does not heed it: the results need no graph
                 fields.append(gradient(points, x, t))
     return torch.cat(fields).view(len(inputs), *grid.shape, 2)
@@ -365,9 +365,7 @@ def _masks(layers: list[nn.Module], inputs: Tensor, seeds: Tensor | None) -> dic
     if seeds is None:
         raise ValueError("dropout in training mode draws masks: pass generator=")
 
-    # On the CPU the one generator that counts: torch.manual_seed sees to every device, and
-    # that took two thirds of the time of a mask.
-    reseed = torch.default_generator.manual_seed if inputs.is_cpu else torch.manual_seed
+    reseed = _seeding(inputs)
 
     def draw(seed: int) -> list[Tensor]:
         reseed(seed)
@@ -378,6 +376,13 @@ def _masks(layers: list[nn.Module], inputs: Tensor, seeds: Tensor | None) -> dic
         n: torch.stack([torch.stack([masks[k] for masks in row]) for row in drawn])
         for k, n in enumerate(wanted)
     }
+
+
+def _seeding(inputs: Tensor) -> Callable[[int], object]:
+    """What starts anew the generator from which layers draw their masks."""
+    # On the CPU the one generator that counts: torch.manual_seed sees to every device, and
+    # took longer than a small network's pass.
+    return torch.default_generator.manual_seed if inputs.is_cpu else torch.manual_seed
 
 
 def _layers(model: nn.Module) -> list[nn.Module] | None:
