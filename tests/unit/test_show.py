@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from course_utils.show import show
@@ -58,6 +59,22 @@ def test_the_same_figure_gives_the_same_bytes(displayed):
     first, second = (one._repr_mimebundle_() for one in displayed)
     assert first == second
     assert b"Software" not in displayed[0].png
+
+
+@pytest.mark.parametrize("left", [0.5, 0.95, 1.2, -0.05, -0.5])
+@pytest.mark.parametrize("layout", [None, "constrained"])
+def test_all_is_shown_with_a_white_margin_also_what_stands_over_the_edge(displayed, left, layout):
+    figure = Figure(figsize=(4, 3), dpi=100, layout=layout)
+    figure.add_artist(Rectangle((left, 0.5), 0.1, 0.1, facecolor="red"))
+    figure.add_artist(Rectangle((0.4, 0.2), 0.2, 0.1, facecolor="blue"))
+    show(figure, ALT)
+    pixels = np.asarray(Image.open(io.BytesIO(displayed[0].png)).convert("RGB")).astype(int)
+    red = (pixels[..., 0] - pixels[..., 2] > 200).sum()
+    assert red == pytest.approx(40 * 30, rel=0.05)
+    drawn = np.argwhere((pixels < 255).any(axis=-1))
+    shape = np.array(pixels.shape[:2])
+    assert (drawn.min(axis=0) >= 9).all() and (shape - 1 - drawn.max(axis=0) >= 9).all()
+    assert (drawn.min(axis=0) <= 12).all() and (shape - 1 - drawn.max(axis=0) <= 12).all()
 
 
 def test_axes_and_subfigures_stand_for_their_whole_figure(displayed):
