@@ -9,7 +9,7 @@ import io
 import itertools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,8 @@ COLOURS = 64
 # through at the edges when the browser scales the picture.
 BLOCK = 4
 NOTHING = COLOURS - 1
+
+Frame = tuple[str, Image.Image]  # the text and the picture of a state
 
 
 class Explorer:
@@ -161,13 +163,15 @@ def _of_pictures(
     states: list[dict[str, Value]],
     start: int,
 ) -> Explorer:
-    expected = _bytes_expected(stage, states, start)
+    expected, sharpest = _bytes_expected(stage, states, start)
     for scale in SCALES:
         light = expected * scale / SCALES[0] <= TRUST * HTML_BYTES_OF_SHARP
         if not light and scale != SCALES[-1]:
             continue
         stage.scale(scale)
-        pictures, texts = _frames(stage, states, states[start])
+        known = sharpest if scale == SCALES[0] else {}
+        frames = _frames(stage, states, range(len(states)), start, known)
+        texts, pictures = [text for text, _ in frames], [picture for _, picture in frames]
         _check_texts(texts, states)
         made = Explorer(title, shown, rest, _patches(pictures, start), texts)
         if len(made.html.encode()) <= HTML_BYTES_OF_SHARP:
@@ -176,14 +180,17 @@ def _of_pictures(
     return made
 
 
-def _bytes_expected(stage: Stage, states: list[dict[str, Value]], start: int) -> float:
-    """What all pictures will take in the page at the highest sharpness, from a few of them."""
+def _bytes_expected(
+    stage: Stage, states: list[dict[str, Value]], start: int
+) -> tuple[float, dict[int, Frame]]:
+    """What all pictures will take in the page at the highest sharpness, by a few; and these."""
     stage.scale(SCALES[0])
-    rest = [state for state in states if state != states[start]]
+    rest = [number for number in range(len(states)) if number != start]
     few = rest[:: -(-len(rest) // STATES_TRIED)]
-    pictures, _ = _frames(stage, [states[start], *few], states[start])
+    known: dict[int, Frame] = {}
+    pictures = [picture for _, picture in _frames(stage, states, [start, *few], start, known)]
     first, *others = map(len, _patches(pictures, 0))
-    return 4 / 3 * (first + len(rest) * sum(others) / len(others))  # in base 64
+    return 4 / 3 * (first + len(rest) * sum(others) / len(others)), known  # in base 64
 
 
 def _check_size(made: Explorer) -> None:
@@ -196,19 +203,26 @@ def _check_size(made: Explorer) -> None:
 
 
 def _frames(
-    stage: Stage, states: list[dict[str, Value]], start: dict[str, Value]
-) -> tuple[list[Image.Image], list[str]]:
-    """The picture and the text of each state; the start is drawn before and after them."""
+    stage: Stage,
+    states: list[dict[str, Value]],
+    wanted: Iterable[int],
+    start: int,
+    known: dict[int, Frame],
+) -> list[Frame]:
+    """The text and the picture of states, drawn if not known; the start is drawn once more."""
     # Not in two processes: a fork shares the open files of the fonts with its parent, and
     # the places at which they are read.
-    drawn = [(stage.say(state), stage.picture()) for state in [start, *states, start]]
-    (text, picture), *frames, last = drawn
-    if (text, picture.tobytes()) != (last[0], last[1].tobytes()):
+    wanted = list(wanted)
+    for number in dict.fromkeys([start, *wanted]):
+        if number not in known:
+            known[number] = stage.say(states[number]), stage.picture()
+    text, picture = known[start]
+    if (text, picture.tobytes()) != (stage.say(states[start]), stage.picture().tobytes()):
         raise ValueError(
-            f"the start {start} differs when it is come back to: "
+            f"the start {states[start]} differs when it is come back to: "
             "update must set all that depends on its values, and draw no random numbers"
         )
-    return [picture for _, picture in frames], [text for text, _ in frames]
+    return [known[number] for number in wanted]
 
 
 def _check_texts(texts: list[str], states: list[dict[str, Value]]) -> None:
