@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 from course_utils.data import Split, standard_digits
@@ -48,16 +49,11 @@ class Measure:
         return self.known[key]
 
     def take(self, seeds: Sequence[int], settings: Sequence[dict[str, Any]]) -> None:
-        """Measure all of them, one half of the seeds beside the other."""
-
-        def all_of(seed: int) -> list[float]:
-            return [self(seed, **setting) for setting in settings]
-
-        new = [seed for seed in seeds if any(_key(seed, one) not in self.known for one in settings)]
-        for seed, values in zip(new, in_halves(all_of, new), strict=True):
-            self.known |= {
-                _key(seed, one): value for one, value in zip(settings, values, strict=True)
-            }
+        """Measure all of them, one half beside the other."""
+        both = product(seeds, settings)
+        new = [(seed, one) for seed, one in both if _key(seed, one) not in self.known]
+        values = in_halves(lambda pair: self(pair[0], **pair[1]), new)
+        self.known |= {_key(*pair): value for pair, value in zip(new, values, strict=True)}
 
 
 def _key(seed: int, setting: dict[str, Any]) -> tuple[Any, ...]:
