@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from course_utils.maps.common import ValidityMap
@@ -201,6 +202,7 @@ def validity_map(table: pd.DataFrame, chart: ValidityMap, *, ax: Axes | None = N
         color="#333333",
         markersize=4,
         label="breaks (measured)",
+        path_effects=[withStroke(linewidth=2.5, foreground="#ffffff")],  # on dark violet, too
     )
     ax.contour(
         predicted.columns,
