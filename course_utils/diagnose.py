@@ -282,7 +282,8 @@ def _gradients(
             found.constant.append(_answer(outputs, t, loss, _mean_of_all))
             found.zero.append(_answer(outputs, t, loss, lambda z, _: torch.zeros_like(z)))
         found.unused = sum(one is None for one in parts)
-        largest = max((float(one.abs().max()) for one in parts if one is not None), default=0.0)
+        sizes = (float(one.abs().max()) for one in parts if probe and one is not None)
+        largest = max(sizes, default=0.0)
         for (name, parameter), part in zip(parameters.items(), parts, strict=True):
             if part is None:
                 continue

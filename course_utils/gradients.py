@@ -47,9 +47,10 @@ def one_sign(updates: Tensor) -> Tensor:
     """
     if updates.dim() == 0 or updates.shape[-1] == 0:
         raise ValueError(f"updates must have shape (…, n) with n ≥ 1, got {tuple(updates.shape)}")
-    if updates.isnan().any():
+    lowest, highest = updates.amin(dim=-1), updates.amax(dim=-1)  # NaN, if one is NaN
+    if lowest.isnan().any():
         raise ValueError("updates must be numbers, got NaN")
-    return (updates > 0).all(dim=-1) | (updates < 0).all(dim=-1)
+    return (lowest > 0) | (highest < 0)
 
 
 def unit_updates(
