@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import math
+import os
 import random
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -126,6 +128,16 @@ def test_a_measure_is_taken_once_and_what_is_taken_in_halves_is_kept():
     ]
     assert measure(5, gain=4.0, depth=2) == 5.5
     assert asked == [(5, {"gain": 4.0, "depth": 2})]
+
+
+def test_the_halves_of_a_map_are_as_many_points_also_with_an_odd_number_of_seeds(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    measure = Measure(lambda seed, depth: os.getpid())
+    points = [{"depth": depth} for depth in range(4)]
+    measure.take([1, 5, 9], points)
+    where = [measure(seed, **at) for seed in (1, 5, 9) for at in points]
+    if sys.platform == "linux":  # elsewhere nothing is forked
+        assert len(set(where[:6])) == len(set(where[6:])) == 1 and where[0] != where[6]
 
 
 def test_a_map_is_measured_in_halves_unless_all_its_seeds_are_trained_together(monkeypatch):

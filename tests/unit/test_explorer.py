@@ -251,6 +251,22 @@ def test_many_states_are_stored_less_sharp_and_remain_within_the_limit(monkeypat
 # ---------------------------------------------------------------- the page
 
 
+def test_each_state_is_drawn_once_and_the_start_is_come_back_to(monkeypatch):
+    drawn = []
+    say = explorer_stage.Stage.say
+
+    def noted(stage, state):
+        drawn.append(state["height"])
+        return say(stage, state)
+
+    monkeypatch.setattr(explorer_stage.Stage, "say", noted)
+    values = list(range(12))  # more than are tried to know how large they get
+    made = explore(draw_bar, title="Bars", height=heights(values))
+    assert [drawn.count(value) for value in values if value != 5] == [1] * 11
+    assert drawn[-1] == 5 and drawn.count(5) == 3 + 1  # its layout, tried, all, come back to
+    assert [text.split(",")[1] for text in made.texts] == [f" {value} high" for value in values]
+
+
 def test_each_slider_stands_in_its_label_and_says_its_value(grid):
     parts = Parts(stored_data(grid)["controls"])
     inputs = [(attrs, above) for tag, attrs, above in parts.found if tag == "input"]
