@@ -77,6 +77,14 @@ def test_all_is_shown_with_a_white_margin_also_what_stands_over_the_edge(display
     assert (drawn.min(axis=0) <= 12).all() and (shape - 1 - drawn.max(axis=0) <= 12).all()
 
 
+def test_a_figure_stands_on_white_also_where_a_style_is_dark(displayed):
+    figure = Figure(facecolor="black")
+    figure.subplots().plot([1, 2])
+    show(figure, ALT)
+    pixels = np.asarray(Image.open(io.BytesIO(displayed[0].png)).convert("RGB"))
+    assert (pixels == 255).all(axis=-1).mean() > 0.9
+
+
 def test_axes_and_subfigures_stand_for_their_whole_figure(displayed):
     show(bars().axes[0], ALT)
     show(bars(), ALT)
