@@ -5,8 +5,8 @@ Modules are floors, and a module imports only what stands before it here.
 Ground: ``seeding``, ``processes``, ``quadrature``, ``data``, ``deliveries``, ``activations``,
 ``theory``, ``signals``.
 Middle: ``initialization``, ``normalization``, ``networks``, ``training``,
-``pretraining``, ``descent``, ``optimizers``, ``gradients``, ``landscape``, ``probes``,
-``recognition``, ``findings``, ``diagnose``, ``maps``, ``validity``.
+``pretraining``, ``descent``, ``optimizers``, ``backpropagation``, ``gradients``, ``landscape``,
+``probes``, ``recognition``, ``findings``, ``diagnose``, ``maps``, ``validity``.
 Top: ``notebook``, ``plots``, ``show``, ``explorer_stage``, ``explorer_arrows``,
 ``explorer_page``, ``explorer_live``, ``explorer``, ``claims``, ``bets``, ``checks``, ``exercises``,
 ``quizzes``, ``quiz``.
@@ -35,6 +35,7 @@ from course_utils.activations import (
     scaled,
     steepest,
 )
+from course_utils.backpropagation import backprop
 from course_utils.bets import break_it, brier_score, load_bets
 from course_utils.claims import claim
 from course_utils.data import digits, inputs_with_mean, standard_digits
@@ -59,7 +60,7 @@ from course_utils.gradients import (
 )
 from course_utils.networks import MLP
 from course_utils.notebook import COLOURS, start
-from course_utils.processes import side_by_side
+from course_utils.processes import begin, side_by_side
 from course_utils.quiz import quiz
 from course_utils.seeding import generator, seeds
 from course_utils.show import show
@@ -72,6 +73,8 @@ __all__ = [
     "Activation",
     "accuracy",
     "activation",
+    "backprop",
+    "begin",
     "break_it",
     "brier_score",
     "centred",

@@ -9,6 +9,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar, cast
@@ -17,6 +18,7 @@ import torch
 
 Value = TypeVar("Value")
 Result = TypeVar("Result")
+MOST = 1000  # numbers wait in a pipe, which holds a few thousand
 
 
 def side_by_side(function: Callable[[Value], Result], values: Iterable[Value]) -> list[Result]:
@@ -52,6 +54,67 @@ def side_by_side(function: Callable[[Value], Result], values: Iterable[Value]) -
         return _in_processes(function, list(values))
     with ThreadPoolExecutor(max_workers=2) as pool:
         return list(pool.map(function, values))
+
+
+def begin(
+    function: Callable[[Value], Result], values: Iterable[Value]
+) -> Callable[[], list[Result]]:
+    """The function of each value, begun now and fetched later: the work goes on meanwhile.
+
+    For trainings that a later cell needs. On Linux without an accelerator two processes
+    begin at once, and each takes the next value when it is done with one. Until the results
+    are fetched, torch has one thread here, for the processors are taken. Elsewhere the work
+    is done when it is fetched.
+
+    Args:
+        function: of one value; as for ``side_by_side``, and it may not fork by itself.
+        values: what it is called with.
+
+    Returns:
+        A function without arguments: it waits for the results and returns them, in the order
+        of the values. Called again, it returns the same.
+
+    Raises:
+        ValueError: if there are more than a thousand values.
+        Exception: on fetching, what ``side_by_side`` raises.
+
+    Example:
+        >>> later = begin(abs, [-1, 2, -3])
+        >>> later()
+        [1, 2, 3]
+    """
+    values = list(values)
+    if not _can_fork():
+        return cache(lambda: side_by_side(function, values))
+    if len(values) > MOST:
+        raise ValueError(f"begins at most {MOST} values at a time, got {len(values)}")
+    # One queue, and no halves: two cores seldom keep step.
+    numbers = multiprocessing.get_context("fork").SimpleQueue()
+    for number in (*range(len(values)), None, None):
+        numbers.put(number)
+
+    def work(_: int) -> dict[int, Result]:
+        return {number: function(values[number]) for number in iter(numbers.get, None)}
+
+    # Daemons: left behind unfetched, they end with this process, which else would wait for them.
+    running = [_forked(work, worker, daemon=True) for worker in range(2)]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # threads that wait for one another take many times as long
+
+    @cache
+    def answers() -> list[tuple[dict[int, Result], Exception | None]]:
+        found = [_answer(receiver, worker) for receiver, worker in running]
+        torch.set_num_threads(max(threads, torch.get_num_threads()))
+        return found
+
+    def fetch() -> list[Result]:
+        for _, error in answers():
+            if error:
+                raise error
+        found = {number: result for some, _ in answers() for number, result in some.items()}
+        return [found[number] for number in range(len(values))]
+
+    return fetch
 
 
 def in_halves(function: Callable[[Value], Result], values: Sequence[Value]) -> list[Result]:
@@ -115,11 +178,13 @@ def _in_processes(function: Callable[[Value], Result], values: Sequence[Value]) 
     return [answers[number][0] for number in range(len(values))]
 
 
-def _forked(function: Callable[[Value], Result], value: Value) -> tuple[Connection, BaseProcess]:
+def _forked(
+    function: Callable[[Value], Result], value: Value, *, daemon: bool = False
+) -> tuple[Connection, BaseProcess]:
     """A process that computes the function of a value, and where its answer comes out."""
     fork = multiprocessing.get_context("fork")
     receiver, sender = fork.Pipe(duplex=False)
-    worker = fork.Process(target=_send, args=(sender, function, value))
+    worker = fork.Process(target=_send, args=(sender, function, value), daemon=daemon)
     with warnings.catch_warnings():
         # Python 3.12 warns of a fork beside other threads: a lock that one of them holds
         # stays shut in the child. Ours waits for no other thread: it computes, answers, ends.

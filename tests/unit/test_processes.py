@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -56,6 +57,56 @@ def test_side_by_side_keeps_the_order_and_gives_what_one_after_the_other_gives()
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
 def test_in_halves_gives_what_one_after_the_other_gives(count):
     assert in_halves(lambda value: value**2, range(count)) == [k**2 for k in range(count)]
+
+
+@pytest.mark.usefixtures("two_at_a_time")
+@pytest.mark.parametrize("count", [0, 1, 2, 5, processes.MOST])
+def test_what_is_begun_is_fetched_in_order_as_often_as_one_likes(count):
+    later = cu.begin(lambda value: value**2, range(count))
+    assert later() == later() == [k**2 for k in range(count)]
+
+
+@pytest.mark.usefixtures("two_at_a_time")
+def test_an_error_in_what_was_begun_comes_on_each_fetch_and_not_before():
+    later = cu.begin(lambda value: 1 / value, [1, 0, 2])
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            later()
+
+
+def test_what_is_begun_goes_on_meanwhile_with_one_thread_left_here(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        begun = time.monotonic()
+        first = cu.begin(lambda value: (time.sleep(0.6), os.getpid()), range(2))
+        second = cu.begin(os.path.basename, ["a/b"])
+        time.sleep(0.6)
+        assert torch.get_num_threads() == 1
+        found = first()
+        assert second() == ["b"] and torch.get_num_threads() == 2
+        assert time.monotonic() - begun < 1.1, "it did not go on meanwhile"
+        assert len({os.getpid(), *(number for _, number in found)}) == 3
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_more_than_the_queue_holds_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="at most 1000 values at a time, got 1001"):
+        cu.begin(abs, range(1001))
+
+
+def test_what_is_begun_and_never_fetched_holds_nobody_up():
+    script = (
+        "import time, course_utils as cu\n"
+        "cu.begin(lambda value: bytes(10**6), range(2))\n"  # more than a pipe holds
+        "cu.begin(time.sleep, [60, 60])\n"
+        "print('done')"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=45)
+    assert (run.returncode, run.stdout) == (0, "done\n"), run.stderr
 
 
 def test_in_halves_has_a_process_for_each_half_and_no_threads_where_there_are_none(two_at_a_time):
