@@ -98,7 +98,11 @@ def deliveries(
     lengths, symbols = list(FIELDS.values()), SYMBOLS
     if layout == "wide":
         lengths, symbols = [WIDE] * len(FIELDS), ASCII
-    text = [_line(row, lengths, justify) for row in fields.itertuples(index=False)]
+    columns = (
+        _filled(fields[name].tolist(), length, justify)
+        for name, length in zip(fields, lengths, strict=True)
+    )
+    text = ["".join(row) for row in zip(*columns, strict=True)]
     places = np.frombuffer("".join(text).encode("ascii"), dtype=np.uint8)
     known = np.zeros(128, dtype=np.int64)
     known[[ord(symbol) for symbol in symbols]] = range(len(symbols))
@@ -148,7 +152,7 @@ def _drawn(rows: int, generator: torch.Generator) -> pd.DataFrame:
     )
 
 
-def _line(row: tuple[object, ...], lengths: list[int], justify: str) -> str:
-    parts = [str(value)[:length] for value, length in zip(row, lengths, strict=True)]
-    filled = str.ljust if justify == "left" else str.rjust
-    return "".join(filled(part, n, "_") for part, n in zip(parts, lengths, strict=True))
+def _filled(values: list[object], length: int, justify: str) -> list[str]:
+    """What is written in a field: cut or filled up with _ to its length."""
+    side = "<" if justify == "left" else ">"
+    return [f"{value!s:_{side}{length}.{length}}" for value in values]
