@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course_utils.backpropagation import backprop
 from course_utils.deliveries import deliveries
 from course_utils.gradients import mean_cosine
 from course_utils.maps.common import Axis, Measure, ValidityMap
@@ -32,6 +33,16 @@ def absolute(outputs: Tensor, targets: Tensor) -> Tensor:
         tensor(1.)
     """
     return (outputs - targets).abs().mean(dim=(-2, -1))
+
+
+def slope(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Its derivative by the outputs of one minibatch, shapes (B, 1) → (B, 1).
+
+    Example:
+        >>> slope(torch.zeros(2, 1), torch.ones(2, 1)).flatten()
+        tensor([-0.5000, -0.5000])
+    """
+    return (outputs - targets).sign() / len(outputs)
 
 
 def reader(seed: int, inputs: int) -> nn.Sequential:
@@ -80,13 +91,13 @@ def trained(seed: int, updates: int, targets: str) -> nn.Sequential:
         return model
     before = max(time for time in TIMES if time < updates)
     model = copy.deepcopy(trained(seed, before, targets))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
+    weights = [weight.detach() for weight in model.parameters()]
     draws = torch.randint(ROWS, (TIMES[-1], 64), generator=generator(seed, "minibatches"))
     for chosen in draws[before:updates]:
-        optimizer.zero_grad()
-        absolute(model(x[chosen]), y[chosen]).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 0.3)
-        optimizer.step()
+        steps = backprop(model, slope, x[chosen], y[chosen])
+        length = float(torch.stack([step.norm() for step in steps]).norm())
+        for weight, step in zip(weights, steps, strict=True):
+            weight.sub_(step, alpha=0.3 * min(1.0, 0.3 / length))
     return model
 
 
@@ -98,8 +109,7 @@ def agreement(seed: int, batch: float, updates: float, targets: str = "raw") -> 
     found = []
     for first in range(0, min(COMPARED * size, ROWS - size + 1), size):
         rows = slice(first, first + size)
-        loss = absolute(model(x[rows]), y[rows])
-        parts = torch.autograd.grad(loss, list(model.parameters()))
+        parts = backprop(model, slope, x[rows], y[rows])
         found.append(torch.cat([part.flatten() for part in parts]))
     return mean_cosine(torch.stack(found))
 
