@@ -54,7 +54,8 @@ def backprop(
     Raises:
         ValueError: if the model has another layer, or a parameter in two places; if inputs,
             targets, the slope or ``out`` do not fit; if there is no generator for dropout;
-            or if batch norm is to normalise one example, or has no momentum.
+            or if batch norm is to normalise one example or other units than it has, or has
+            no momentum.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 1))
@@ -146,6 +147,8 @@ def _batch_norm(layer: nn.BatchNorm1d, x: Tensor, _: torch.Generator | None) -> 
     weight, eps = layer.weight, layer.eps
     running = layer.running_mean, layer.running_var
     own = layer.training or layer.running_mean is None  # the minibatch's own mean and variance
+    if x.shape[1] != layer.num_features:  # below autograd nobody asks, and memory is read beyond
+        raise ValueError(f"batch norm of {layer.num_features} units got {x.shape[1]}")
     if own and len(x) < 2:
         raise ValueError("batch norm in training mode needs 2 or more examples, got 1")
     if layer.momentum is None:

@@ -169,6 +169,8 @@ def test_it_leaves_no_graph_and_takes_frozen_parameters():
         (nn.Sequential(nn.Dropout(), nn.Linear(2, 1)), (3, 2), (3, 1), "pass generator="),
         (nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 1)), (1, 2), (1, 1), "2 or more"),
         (nn.Sequential(nn.BatchNorm1d(2, momentum=None)), (3, 2), (3, 2), "momentum"),
+        (nn.Sequential(nn.BatchNorm1d(9)), (3, 2), (3, 2), "of 9 units got 2"),
+        (nn.Sequential(nn.BatchNorm1d(1).eval()), (3, 2), (3, 2), "of 1 units got 2"),
     ],
 )
 def test_what_does_not_fit_is_refused(model, inputs, targets, said):
