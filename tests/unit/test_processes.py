@@ -80,14 +80,15 @@ def test_what_is_begun_goes_on_meanwhile_with_one_thread_left_here(monkeypatch):
     torch.set_num_threads(2)
     try:
         begun = time.monotonic()
-        first = cu.begin(lambda value: (time.sleep(0.6), os.getpid()), range(2))
+        first = cu.begin(lambda value: (time.sleep(0.3), os.getpid(), value), range(4))
         second = cu.begin(os.path.basename, ["a/b"])
         time.sleep(0.6)
         assert torch.get_num_threads() == 1
         found = first()
         assert second() == ["b"] and torch.get_num_threads() == 2
         assert time.monotonic() - begun < 1.1, "it did not go on meanwhile"
-        assert len({os.getpid(), *(number for _, number in found)}) == 3
+        assert len({os.getpid(), *(number for _, number, _ in found)}) == 3
+        assert [value for *_, value in found] == [0, 1, 2, 3], "each process had every other one"
     finally:
         torch.set_num_threads(threads)
 
