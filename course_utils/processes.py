@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 import sys
 import warnings
@@ -62,9 +63,8 @@ def begin(
     """The function of each value, begun now and fetched later: the work goes on meanwhile.
 
     For trainings that a later cell needs. On Linux without an accelerator two processes
-    begin at once, and each takes the next value when it is done with one. Until the results
-    are fetched, torch has one thread here, for the processors are taken. Elsewhere the work
-    is done when it is fetched.
+    begin at once, and each takes the next value when it is done with one. They leave
+    other work the larger share of the processors. Elsewhere the work is done when it is fetched.
 
     Args:
         function: of one value; as for ``side_by_side``, and it may not fork by itself.
@@ -94,18 +94,15 @@ def begin(
         numbers.put(number)
 
     def work(_: int) -> dict[int, Result]:
+        os.nice(5)  # a third of the time of others; of 19 a busy machine leaves next to none
         return {number: function(values[number]) for number in iter(numbers.get, None)}
 
     # Daemons: left behind unfetched, they end with this process, which else would wait for them.
     running = [_forked(work, worker, daemon=True) for worker in range(2)]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # threads that wait for one another take many times as long
 
     @cache
     def answers() -> list[tuple[dict[int, Result], Exception | None]]:
-        found = [_answer(receiver, worker) for receiver, worker in running]
-        torch.set_num_threads(max(threads, torch.get_num_threads()))
-        return found
+        return [_answer(receiver, worker) for receiver, worker in running]
 
     def fetch() -> list[Result]:
         for _, error in answers():
