@@ -29,27 +29,28 @@ def backprop(
     generator: torch.Generator | None = None,
     out: Sequence[Tensor] | None = None,
 ) -> list[Tensor]:
-    """The gradient of a minibatch's loss by all parameters of a chain of layers.
+    """The gradient of each minibatch's loss by all parameters of a chain of layers.
 
     What ``torch.autograd.grad(loss, list(model.parameters()))`` gives, in four fifths of the
     time for a chain of a few hundred units and minibatches of 64.
 
     Args:
         model: ``nn.Sequential`` of ``nn.Linear``, ``nn.ReLU``, ``nn.Tanh``,
-            ``nn.BatchNorm1d`` and ``nn.Dropout``, in the modes that they are in. As in a
-            forward pass, batch norm in training mode moves its running statistics. Hooks
-            are not called.
+            ``nn.BatchNorm1d`` and ``nn.Dropout``, in the modes that they are in. Hooks are
+            not called.
         slope: ∂L/∂outputs, from outputs and targets, of the outputs' shape. Of the mean
-            absolute error: ``lambda y, t: (y - t).sign() / y.numel()``.
-        inputs: shape (B, n_in).
-        targets: shape (B, n_out), or what ``slope`` takes: B rows.
+            absolute error of one output: ``lambda y, t: (y - t).sign() / y.shape[-2]``.
+        inputs: shape (B, n_in), or (M, B, n_in) for M minibatches at once, which takes half
+            of the time if they are small. As in a forward pass, batch norm in training mode
+            moves its running statistics with one minibatch; not with M, which have no order.
+        targets: shape (B, n_out) or (M, B, n_out), or what ``slope`` takes: B rows.
         generator: where dropout's masks come from; needed with dropout in training mode.
-        out: tensors to write the gradients into, shaped as the parameters: what an earlier
-            call returned, say, if it is needed no more. New memory costs time.
+        out: tensors to write the gradients into: what an earlier call returned, say, if it
+            is needed no more. New memory costs time.
 
     Returns:
-        One gradient for each parameter, in the order of ``model.parameters()``; the tensors
-        of ``out``, if given.
+        One gradient for each parameter, in the order of ``model.parameters()``, of its shape,
+        or with M in front; the tensors of ``out``, if given.
 
     Raises:
         ValueError: if the model has another layer, or a parameter in two places; if inputs,
@@ -64,12 +65,13 @@ def backprop(
         [torch.Size([3, 4]), torch.Size([3])]
     """
     parameters = [list(layer.parameters()) for layer in model]
-    into = _places(parameters, out)
-    if inputs.dim() != 2 or len(targets) != len(inputs):
+    rows = inputs.shape[:-1]
+    if inputs.dim() not in (2, 3) or targets.shape[: len(rows)] != rows:
         raise ValueError(
-            "inputs must have shape (B, n_in), and targets B rows; "
+            "inputs must have shape (B, n_in) or (M, B, n_in), and targets as many rows; "
             f"got {tuple(inputs.shape)} and {tuple(targets.shape)}"
         )
+    into = _places(parameters, out, rows[:-1])
     backwards: list[Backward] = []
     gradients: list[Tensor] = []
     with torch.no_grad():
@@ -96,7 +98,7 @@ def backprop(
 
 
 def _places(
-    parameters: Sequence[Sequence[Tensor]], out: Sequence[Tensor] | None
+    parameters: Sequence[Sequence[Tensor]], out: Sequence[Tensor] | None, front: Sequence[int]
 ) -> list[Tensor | None]:
     """Where each gradient goes, None for a new tensor."""
     flat = [parameter for own in parameters for parameter in own]
@@ -104,9 +106,10 @@ def _places(
         raise ValueError("a parameter stands in two places of the model; each may have one")
     if out is None:
         return [None] * len(flat)
-    wanted, given = ([tuple(one.shape) for one in tensors] for tensors in (flat, out))
+    wanted = [(*front, *one.shape) for one in flat]
+    given = [tuple(one.shape) for one in out]
     if given != wanted:
-        raise ValueError(f"out must have the parameters' shapes {wanted}, got {given}")
+        raise ValueError(f"out must have the gradients' shapes {wanted}, got {given}")
     return list(out)
 
 
@@ -114,9 +117,9 @@ def _linear(layer: nn.Linear, x: Tensor, _: torch.Generator | None) -> Step:
     def backward(
         error: Tensor, below: bool, places: Sequence[Tensor | None]
     ) -> tuple[Tensor, list[Tensor]]:
-        own = [torch.mm(error.T, x, out=places[0])]
+        own = [(torch.mm if x.dim() == 2 else torch.bmm)(error.mT, x, out=places[0])]
         if layer.bias is not None:
-            own.append(torch.sum(error, dim=0, out=places[1]))
+            own.append(torch.sum(error, dim=-2, out=places[1]))
         return error @ layer.weight if below else error, own
 
     return F.linear(x, layer.weight, layer.bias), backward
@@ -139,24 +142,36 @@ def _dropout(layer: nn.Dropout, x: Tensor, generator: torch.Generator | None) ->
         raise ValueError("dropout in training mode draws masks: pass generator=")
     # Half the time of bernoulli_, the greater part of a step with dropout.
     drawn = torch.rand(x.shape, generator=generator, device=generator.device)
-    mask = (drawn >= layer.p).to(x) / (1 - layer.p) if layer.p < 1 else torch.zeros_like(x)
+    mask = drawn.ge_(layer.p).to(x).div_(1 - layer.p) if layer.p < 1 else torch.zeros_like(x)
     return x * mask, lambda error, below, places: (error * mask, [])
 
 
 def _batch_norm(layer: nn.BatchNorm1d, x: Tensor, _: torch.Generator | None) -> Step:
-    weight, eps = layer.weight, layer.eps
-    running = layer.running_mean, layer.running_var
     own = layer.training or layer.running_mean is None  # the minibatch's own mean and variance
-    if x.shape[1] != layer.num_features:  # below autograd nobody asks, and memory is read beyond
-        raise ValueError(f"batch norm of {layer.num_features} units got {x.shape[1]}")
-    if own and len(x) < 2:
+    if x.shape[-1] != layer.num_features:  # else nobody asks, and memory is read beyond
+        raise ValueError(f"batch norm of {layer.num_features} units got {x.shape[-1]}")
+    if own and x.shape[-2] < 2:
         raise ValueError("batch norm in training mode needs 2 or more examples, got 1")
     if layer.momentum is None:
         raise ValueError("batch norm needs a momentum for its running statistics, got None")
-    if layer.training and layer.num_batches_tracked is not None:
+    known: list[Tensor | None]
+    known = [layer.weight, layer.bias, layer.running_mean, layer.running_var]
+    many = x.shape[:-2]  # (M,) or ()
+    if many:  # each unit goes by itself: those of M minibatches as units of one
+        known = [None if one is None else one.repeat(len(x)) for one in known]
+    elif layer.training and layer.num_batches_tracked is not None:
         layer.num_batches_tracked.add_(1)
+    weight, bias, *running = known
+
+    def together(one: Tensor) -> Tensor:
+        return one.transpose(0, 1).flatten(1) if many else one
+
+    def apart(one: Tensor) -> Tensor:
+        return one.unflatten(-1, (*many, -1)).movedim(-2, 0) if many else one
+
+    columns = together(x)
     z, mean, scale = ATEN.native_batch_norm(
-        x, weight, layer.bias, *running, own, layer.momentum, eps
+        columns, weight, bias, *running, own, layer.momentum, layer.eps
     )
 
     def backward(
@@ -164,14 +179,14 @@ def _batch_norm(layer: nn.BatchNorm1d, x: Tensor, _: torch.Generator | None) -> 
     ) -> tuple[Tensor, list[Tensor]]:
         mask = [below, bool(places), bool(places)]
         of_x, *of_own = ATEN.native_batch_norm_backward(
-            error, x, weight, *running, mean, scale, own, eps, mask
+            together(error), columns, weight, *running, mean, scale, own, layer.eps, mask
         )
-        return of_x if below else error, [
-            one if place is None else place.copy_(one)
+        return apart(of_x) if below else error, [
+            apart(one) if place is None else place.copy_(apart(one))
             for one, place in zip(of_own, places, strict=False)  # none without γ and β
         ]
 
-    return z, backward
+    return apart(z), backward
 
 
 LAYERS: dict[type[nn.Module], Callable[..., Step]] = {

@@ -36,13 +36,13 @@ def absolute(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def slope(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Its derivative by the outputs of one minibatch, shapes (B, 1) → (B, 1).
+    """Its derivative by the outputs of each minibatch, shapes (…, B, 1) → (…, B, 1).
 
     Example:
         >>> slope(torch.zeros(2, 1), torch.ones(2, 1)).flatten()
         tensor([-0.5000, -0.5000])
     """
-    return (outputs - targets).sign() / len(outputs)
+    return (outputs - targets).sign() / outputs.shape[-2]
 
 
 def reader(seed: int, inputs: int) -> nn.Sequential:
@@ -105,13 +105,10 @@ def agreement(seed: int, batch: float, updates: float, targets: str = "raw") -> 
     """Mean cosine between the gradients of disjoint minibatches of ``batch`` rows."""
     size = int(batch)
     x, y, _ = rows_of(seed, targets)
-    model = trained(seed, int(updates), targets)
-    found = []
-    for first in range(0, min(COMPARED * size, ROWS - size + 1), size):
-        rows = slice(first, first + size)
-        parts = backprop(model, slope, x[rows], y[rows])
-        found.append(torch.cat([part.flatten() for part in parts]))
-    return mean_cosine(torch.stack(found))
+    count = min(COMPARED, ROWS // size)
+    some = (part[: count * size].unflatten(0, (count, size)) for part in (x, y))
+    parts = backprop(trained(seed, int(updates), targets), slope, *some)
+    return mean_cosine(torch.cat([part.flatten(1) for part in parts], dim=1))
 
 
 def predicted(batch: float, updates: float) -> float:

@@ -18,7 +18,7 @@ double = torch.float64
 
 def slope(outputs, targets):
     """Of the mean absolute error."""
-    return (outputs - targets).sign() / outputs.numel()
+    return (outputs - targets).sign() / outputs.shape[-1] / outputs.shape[-2]
 
 
 def by_autograd(model, inputs, targets):
@@ -80,6 +80,28 @@ def test_gradients_and_running_statistics_are_those_of_autograd(problem):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
 
 
+@settings(deadline=None, max_examples=150)
+@given(chains(), st.integers(1, 3))
+def test_minibatches_at_once_are_those_one_by_one_and_move_no_statistics(problem, count):
+    model, inputs, targets = problem
+    g = cu.generator(count)
+    many = [
+        torch.randn(count, *part.shape, generator=g, dtype=double) for part in (inputs, targets)
+    ]
+    state = copy.deepcopy(model.state_dict())
+    found = backprop(model, slope, *many)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, state[name])
+    one_by_one = [by_autograd(copy.deepcopy(model), *one) for one in zip(*many, strict=True)]
+    for a, *b in zip(found, *one_by_one, strict=True):
+        torch.testing.assert_close(a, torch.stack(b), rtol=1e-9, atol=1e-12)
+    sizes = [p.numel() for p in model.parameters()]
+    flat = torch.full((count, sum(sizes)), torch.nan, dtype=double)
+    parts = zip(flat.split(sizes, dim=1), model.parameters(), strict=True)
+    backprop(model, slope, *many, out=[part.unflatten(1, p.shape) for part, p in parts])
+    assert torch.equal(flat, torch.cat([part.flatten(1) for part in found], dim=1))
+
+
 @pytest.mark.parametrize("norm", [None, nn.BatchNorm1d])
 def test_in_float32_bit_for_bit(norm):
     parts = [nn.Linear(30, 40), *([norm(40)] if norm else []), nn.ReLU(), nn.Linear(40, 1)]
@@ -103,19 +125,22 @@ def drawn_masks(model, inputs, seed):
     return x
 
 
-def test_with_dropout_the_masks_are_those_of_the_generator():
+@pytest.mark.parametrize("front", [(), (3,)])
+def test_with_dropout_the_masks_are_those_of_the_generator(front):
     model = nn.Sequential(
         *(nn.Linear(5, 8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 4), nn.Tanh(), nn.Dropout(0.6)),
         nn.Linear(4, 1),
     ).double()
-    inputs, targets = torch.randn(6, 5, dtype=double), torch.randn(6, 1, dtype=double)
+    inputs, targets = torch.randn(*front, 6, 5, dtype=double), torch.randn(*front, 6, 1).double()
     before = torch.get_rng_state()
     found = backprop(model, slope, inputs, targets, generator=cu.generator(3))
     assert torch.equal(torch.get_rng_state(), before)  # torch's own generator was not used
-    loss = (drawn_masks(model, inputs, 3) - targets).abs().mean()
-    wanted = torch.autograd.grad(loss, list(model.parameters()))
-    for a, b in zip(found, wanted, strict=True):
-        torch.testing.assert_close(a, b)
+    losses = (drawn_masks(model, inputs, 3) - targets).abs().mean(dim=(-2, -1)).view(-1)
+    wanted = [
+        torch.autograd.grad(one, list(model.parameters()), retain_graph=True) for one in losses
+    ]
+    for a, *b in zip(found, *wanted, strict=True):
+        torch.testing.assert_close(a, torch.stack(b).view_as(a))
 
 
 def test_dropout_keeps_each_unit_with_its_probability_and_the_mean():
@@ -163,13 +188,16 @@ def test_it_leaves_no_graph_and_takes_frozen_parameters():
     [
         (nn.Sequential(nn.Linear(2, 1), nn.GELU()), (3, 2), (3, 1), "got GELU"),
         (nn.Sequential(nn.Sequential(nn.Linear(2, 1))), (3, 2), (3, 1), "got Sequential"),
-        (nn.Sequential(nn.Linear(2, 1)), (4, 3, 2), (4, 3, 1), "shape .B, n_in."),
-        (nn.Sequential(nn.Linear(2, 1)), (3, 2), (4, 1), "B rows; got .3, 2. and .4, 1."),
+        (nn.Sequential(nn.Linear(2, 1)), (1, 4, 3, 2), (1, 4, 3, 1), "shape .B, n_in."),
+        (nn.Sequential(nn.Linear(2, 1)), (3, 2), (4, 1), "as many rows; got .3, 2. and .4, 1."),
+        (nn.Sequential(nn.Linear(2, 1)), (4, 3, 2), (4, 2, 1), "as many rows; got .4, 3, 2. and"),
         (nn.Sequential(nn.Linear(2, 1)), (3, 2), (3, 2), "of shape .3, 1., got .3, 2."),
         (nn.Sequential(nn.Dropout(), nn.Linear(2, 1)), (3, 2), (3, 1), "pass generator="),
         (nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 1)), (1, 2), (1, 1), "2 or more"),
+        (nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 1)), (5, 1, 2), (5, 1, 1), "2 or more"),
         (nn.Sequential(nn.BatchNorm1d(2, momentum=None)), (3, 2), (3, 2), "momentum"),
         (nn.Sequential(nn.BatchNorm1d(9)), (3, 2), (3, 2), "of 9 units got 2"),
+        (nn.Sequential(nn.BatchNorm1d(9)), (4, 3, 2), (4, 3, 2), "of 9 units got 2"),
         (nn.Sequential(nn.BatchNorm1d(1).eval()), (3, 2), (3, 2), "of 1 units got 2"),
     ],
 )
@@ -180,9 +208,12 @@ def test_what_does_not_fit_is_refused(model, inputs, targets, said):
 
 def test_out_of_other_shapes_is_refused():
     model, x, t = nn.Sequential(nn.Linear(2, 3)), torch.ones(4, 2), torch.zeros(4, 3)
-    for out in ([torch.ones(3, 2)], [torch.ones(2, 3), torch.ones(3)]):
-        with pytest.raises(ValueError, match="out must have the parameters' shapes"):
+    right = [torch.ones(3, 2), torch.ones(3)]
+    for out in ([torch.ones(3, 2)], [torch.ones(2, 3), torch.ones(3)], [p[None] for p in right]):
+        with pytest.raises(ValueError, match="out must have the gradients' shapes"):
             backprop(model, slope, x, t, out=out)
+    with pytest.raises(ValueError, match="out must have the gradients' shapes"):
+        backprop(model, slope, x[None], t[None], out=right)
 
 
 def test_a_layer_in_two_places_is_refused():
