@@ -4,12 +4,13 @@ Usage: python -m benchmarks.who_is_in_the_batch
 
 For the network that the source used (525 inputs, 315,141 parameters) and the one that
 it names (6912 inputs, 3.5 million): training with all inputs and with those that are 1 in
-some row, in one run; gradients by autograd and by ``backprop``; the agreement of fifty
-minibatches at the start and after ten epochs; the fields of one minibatch in two layers,
-plain way and ``gradient_field``. One thread, one seed. The command ends with an error if the
-two trainings differ by more than rounding explains, if the large network does not train at
-least 5 times faster, if ``backprop`` takes longer than autograd or gives other numbers, or if
-the fields are not at least 10 times faster or differ.
+some row, in one run; gradients by autograd and by ``backprop``, and by this of fifty
+minibatches one by one and at once; the agreement of fifty minibatches at the start and after
+ten epochs; the fields of one minibatch in two layers, plain way and ``gradient_field``. One
+thread, one seed. The command ends with an error if the two trainings differ by more than
+rounding explains, if the large network does not train at least 5 times faster, if ``backprop``
+takes longer than autograd or gives other numbers, or if the fields are not at least 10 times
+faster or differ.
 """
 
 from __future__ import annotations
@@ -76,6 +77,19 @@ def by_layers(model: nn.Sequential, x: Tensor, y: Tensor) -> tuple[float, bool]:
     return autograd / backprop, same
 
 
+def at_once(model: nn.Sequential, x: Tensor, y: Tensor, size: int) -> float:
+    """How many times as long fifty minibatches take ``backprop`` one by one as at once."""
+    many = [part[: 50 * size].unflatten(0, (50, size)) for part in (x, y)]
+    began = time.process_time()
+    apart = [cu.backprop(model, slope, *one) for one in zip(*many, strict=True)]
+    between = time.process_time()
+    together = cu.backprop(model, slope, *many)
+    ended = time.process_time()
+    for found, *wanted in zip(together, *apart, strict=True):
+        torch.testing.assert_close(found, torch.stack(wanted))
+    return (between - began) / (ended - between)
+
+
 def fields(way: str, model: nn.Module, x: Tensor, y: Tensor) -> tuple[float, list[Tensor]]:
     """Seconds for the fields of one minibatch, 11 × 11 points, two layers."""
     offsets, found = torch.linspace(-0.1, 0.1, 11), []
@@ -105,6 +119,9 @@ def measure(layout: str) -> bool:
 
     times, same = by_layers(part, x, y)
     print(f"  autograd takes {times:.2f} times as long as backprop; equal, bit for bit: {same}")
+
+    ratios = ", ".join(f"{at_once(part, x, y, size):.1f} of {size} rows" for size in (4, 16, 64))
+    print(f"  fifty minibatches one by one take so many times as long as at once: {ratios}")
 
     part = trim(reader(0, len(used)), used)
     before = agreement(part, x, y)
