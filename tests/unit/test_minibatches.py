@@ -141,6 +141,14 @@ def test_the_network_starts_as_torch_does():
         assert torch.equal(layer.weight, other.weight) and torch.equal(layer.bias, other.bias)
 
 
+@pytest.mark.parametrize("front", [(), (3,)])
+def test_the_slope_is_the_derivative_of_the_loss(front):
+    outputs, targets = torch.randn(2, *front, 5, 1, generator=cu.generator(0))
+    losses = agreement.absolute(outputs.requires_grad_(), targets)
+    (wanted,) = torch.autograd.grad(losses.sum(), outputs)
+    torch.testing.assert_close(agreement.slope(outputs, targets), wanted)
+
+
 def test_a_trained_network_is_that_of_one_plain_loop():
     """All inputs, used or not, one loop from 0; the map goes through its times."""
     seed, updates = 3, 60
