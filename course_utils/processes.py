@@ -5,12 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import signal
 import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar, cast
@@ -63,8 +64,9 @@ def begin(
     """The function of each value, begun now and fetched later: the work goes on meanwhile.
 
     For trainings that a later cell needs. On Linux without an accelerator two processes
-    begin at once, and each takes the next value when it is done with one. They leave
-    other work the larger share of the processors. Elsewhere the work is done when it is fetched.
+    begin at once, and each takes the next value when it is done with one. They leave other
+    work the larger share of the processors, and go on if a cell is interrupted. Elsewhere the
+    work is done when it is fetched.
 
     Args:
         function: of one value; as for ``side_by_side``, and it may not fork by itself.
@@ -94,21 +96,22 @@ def begin(
         numbers.put(number)
 
     def work(_: int) -> dict[int, Result]:
+        # An interrupt reaches all processes of a kernel; it is meant for the cell that runs.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         os.nice(5)  # a third of the time of others; of 19 a busy machine leaves next to none
         return {number: function(values[number]) for number in iter(numbers.get, None)}
 
     # Daemons: left behind unfetched, they end with this process, which else would wait for them.
     running = [_forked(work, worker, daemon=True) for worker in range(2)]
-
-    @cache
-    def answers() -> list[tuple[dict[int, Result], Exception | None]]:
-        return [_answer(receiver, worker) for receiver, worker in running]
+    # Each answer is kept: who interrupts the waiting for the second may ask again.
+    answers = [cache(partial(_answer, receiver, worker)) for receiver, worker in running]
 
     def fetch() -> list[Result]:
-        for _, error in answers():
+        for answer in answers:
+            _, error = answer()
             if error:
                 raise error
-        found = {number: result for some, _ in answers() for number, result in some.items()}
+        found = {number: result for answer in answers for number, result in answer()[0].items()}
         return [found[number] for number in range(len(values))]
 
     return fetch

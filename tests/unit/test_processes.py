@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -93,6 +94,40 @@ def test_what_is_begun_goes_on_meanwhile_and_gives_way(monkeypatch, tmp_path):
     assert len({os.getpid(), *(number for number, *_ in found)}) == 3
     assert {niceness for _, niceness, _ in found} == {min(19, os.nice(0) + 5)}
     assert [value for *_, value in found] == [0, 1, 2, 3], "each process had every other one"
+
+
+def test_what_is_begun_survives_that_a_cell_is_interrupted(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+
+    def work(value):
+        (tmp_path / str(os.getpid())).touch()
+        time.sleep(0.5)
+        return value
+
+    later = cu.begin(work, [1, 2])
+    until = time.monotonic() + 60
+    while len(numbers := [int(path.name) for path in tmp_path.iterdir()]) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    for number in numbers:
+        os.kill(number, signal.SIGINT)  # as Jupyter does to a kernel and to its children
+    assert later() == [1, 2]
+
+
+def test_who_interrupts_the_fetching_may_fetch_again(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        later = cu.begin(lambda value: time.sleep(value) or value, [0.1, 2])
+        signal.setitimer(signal.ITIMER_REAL, 1)  # the first has answered, the second not
+        with pytest.raises(KeyboardInterrupt):
+            later()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert later() == [0.1, 2]
 
 
 def test_more_than_the_queue_holds_is_refused(monkeypatch):
